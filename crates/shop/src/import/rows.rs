@@ -1,0 +1,599 @@
+//! Reads the rows of a CSV or JSON file, plain or gzipped, each with the line where it begins.
+//!
+//! A CSV file has a header and is separated by commas, semicolons or tabs. A JSON file is an array of objects, an
+//! object that holds one such array, or one object after another. A column is recognised by its header, whatever its
+//! case, spaces, `_` and `-`; other headers are mapped by hand.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::{Context, Result, bail};
+use serde_json::value::RawValue;
+
+use super::Fault;
+
+/// A column that an import knows: its name in `--columns`, and the headers that mean it.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    pub name: &'static str,
+    pub headers: &'static [&'static str],
+    pub required: bool,
+}
+
+/// `sku=StockCode,name=Description`: for each column the file's own header.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mapping(Vec<(String, String)>);
+
+/// One row. Cells are trimmed; a blank one is absent.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub line: u64,
+    columns: &'static [Column],
+    cells: Vec<Option<String>>,
+    object: Option<String>,
+}
+
+pub struct Rows {
+    columns: &'static [Column],
+    source: Source,
+    read: Arc<AtomicU64>,
+    size: u64,
+}
+
+enum Source {
+    Csv(Csv),
+    Json(Json),
+}
+
+impl Rows {
+    pub fn open(path: &Path, columns: &'static [Column], mapping: &Mapping) -> Result<Self> {
+        let name = path.display();
+        for (column, _) in &mapping.0 {
+            if !columns.iter().any(|c| c.name == column) {
+                let known: Vec<_> = columns.iter().map(|c| c.name).collect();
+                bail!(
+                    "--columns names `{column}`, which this import does not have.\nIt has: {}.",
+                    known.join(", ")
+                );
+            }
+        }
+        let file = File::open(path).with_context(|| format!("{name} cannot be opened"))?;
+        let size = file.metadata().map_or(0, |m| m.len());
+        let read = Arc::new(AtomicU64::new(0));
+        let mut text = unpack(Counted {
+            file,
+            read: read.clone(),
+        })
+        .with_context(|| format!("{name} cannot be read"))?;
+        skip_byte_order_mark(&mut text)?;
+        let source =
+            match first_byte(&mut text).with_context(|| format!("{name} cannot be read"))? {
+                None => bail!("{name} is empty."),
+                Some(b'[' | b'{') => Source::Json(
+                    Json::open(text, mapping).with_context(|| format!("{name} cannot be read"))?,
+                ),
+                Some(_) => Source::Csv(Csv::open(text, columns, mapping)?),
+            };
+        Ok(Self {
+            columns,
+            source,
+            read,
+            size,
+        })
+    }
+
+    /// The next row, or what is wrong with it; an error when the file cannot be read on.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "three outcomes read better than an Option of a Result of a Result"
+    )]
+    pub fn next(&mut self) -> Result<Option<Result<Row, Fault>>> {
+        let next = match &mut self.source {
+            Source::Csv(csv) => csv.next()?,
+            Source::Json(json) => json.next(self.columns),
+        };
+        Ok(next.map(|row| {
+            row.map(|(line, cells, object)| Row {
+                line,
+                columns: self.columns,
+                cells,
+                object,
+            })
+        }))
+    }
+
+    /// Bytes of the file read so far, and its size.
+    pub fn position(&self) -> (u64, u64) {
+        (self.read.load(Ordering::Relaxed), self.size)
+    }
+}
+
+impl Row {
+    /// The cell's text; JSON numbers as they were written, lists and objects as JSON text.
+    pub fn get(&self, column: &str) -> Option<&str> {
+        let at = self.columns.iter().position(|c| c.name == column);
+        debug_assert!(at.is_some(), "{column} is not among the columns");
+        self.cells.get(at?)?.as_deref()
+    }
+
+    /// The whole object, as JSON text, when the file is JSON.
+    pub fn object(&self) -> Option<&str> {
+        self.object.as_deref()
+    }
+
+    pub fn fault(&self, reason: impl Into<String>) -> Fault {
+        Fault::new(self.line, reason)
+    }
+}
+
+impl FromStr for Mapping {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let pair = |part: &str| match part.split_once('=') {
+            Some((column, header)) if !column.trim().is_empty() && !header.trim().is_empty() => {
+                Ok((column.trim().to_owned(), header.trim().to_owned()))
+            }
+            _ => Err(format!("`{part}` is not of the form column=Header")),
+        };
+        text.split(',')
+            .filter(|part| !part.trim().is_empty())
+            .map(pair)
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}
+
+impl Mapping {
+    fn header(&self, column: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(c, _)| c == column)
+            .map(|(_, header)| header.as_str())
+    }
+
+    /// Where in `headers` the column stands: where it was mapped to, else under one of the names it is known by.
+    fn find(&self, column: &Column, headers: &[&str]) -> Option<usize> {
+        match self.header(column.name) {
+            Some(mapped) => headers
+                .iter()
+                .position(|h| *h == mapped)
+                .or_else(|| headers.iter().position(|h| same(h, mapped))),
+            None => std::iter::once(&column.name)
+                .chain(column.headers)
+                .find_map(|known| headers.iter().position(|h| same(h, known))),
+        }
+    }
+}
+
+fn same(a: &str, b: &str) -> bool {
+    let letters = |s: &str| {
+        s.chars()
+            .filter(|c| !matches!(c, ' ' | '_' | '-'))
+            .flat_map(char::to_lowercase)
+            .collect::<Vec<_>>()
+    };
+    letters(a) == letters(b)
+}
+
+fn cell(text: &str) -> Option<String> {
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+type Found = Result<(u64, Vec<Option<String>>, Option<String>), Fault>;
+
+struct Csv {
+    reader: csv::Reader<Text>,
+    record: csv::ByteRecord,
+    width: usize,
+    at: Vec<Option<usize>>,
+}
+
+impl Csv {
+    fn open(mut text: Text, columns: &[Column], mapping: &Mapping) -> Result<Self> {
+        let delimiter = delimiter(text.fill_buf()?);
+        // With its default terminator the reader is one line behind in a file of \r\n; the \r falls to trimming.
+        let terminator = csv::Terminator::Any(b'\n');
+        let mut reader = csv::ReaderBuilder::new()
+            .delimiter(delimiter)
+            .terminator(terminator)
+            .flexible(true)
+            .from_reader(text);
+        let header = reader
+            .headers()
+            .context("The header line cannot be read")?
+            .clone();
+        let headers: Vec<_> = header.iter().map(str::trim).collect();
+        let mut at = Vec::new();
+        for column in columns {
+            let found = mapping.find(column, &headers);
+            match (found, mapping.header(column.name)) {
+                (None, Some(mapped)) => bail!(
+                    "The file has no column `{mapped}`.\nIt has: {}.",
+                    headers.join(", ")
+                ),
+                (None, None) if column.required => bail!(
+                    "No column of the file is known as `{0}`.\nIt has: {1}.\nName it: --columns {0}=Header",
+                    column.name,
+                    headers.join(", ")
+                ),
+                _ => at.push(found),
+            }
+        }
+        Ok(Self {
+            reader,
+            record: csv::ByteRecord::new(),
+            width: headers.len(),
+            at,
+        })
+    }
+
+    fn next(&mut self) -> Result<Option<Found>> {
+        loop {
+            if !self.reader.read_byte_record(&mut self.record)? {
+                return Ok(None);
+            }
+            let blank = self.record.len() == 1 && self.record[0].trim_ascii().is_empty();
+            if !blank || self.width == 1 {
+                break;
+            }
+        }
+        let line = self.record.position().map_or(0, csv::Position::line);
+        if self.record.len() != self.width {
+            return Ok(Some(Err(Fault::new(
+                line,
+                format!(
+                    "has {} cells where the header has {}",
+                    self.record.len(),
+                    self.width
+                ),
+            ))));
+        }
+        let mut cells = Vec::with_capacity(self.at.len());
+        for at in &self.at {
+            match std::str::from_utf8(at.and_then(|i| self.record.get(i)).unwrap_or_default()) {
+                Ok(text) if text.contains('\0') => {
+                    return Ok(Some(Err(Fault::new(line, "holds a NUL character"))));
+                }
+                Ok(text) => cells.push(cell(text)),
+                Err(_) => return Ok(Some(Err(Fault::new(line, "is not UTF-8 text")))),
+            }
+        }
+        Ok(Some(Ok((line, cells, None))))
+    }
+}
+
+/// The separator that the header line uses most.
+fn delimiter(start: &[u8]) -> u8 {
+    let header = start.split(|b| *b == b'\n').next().unwrap_or_default();
+    let count = |d: u8| header.iter().filter(|b| **b == d).count();
+    b",;\t"
+        .iter()
+        .copied()
+        .rev()
+        .max_by_key(|d| count(*d))
+        .unwrap_or(b',')
+}
+
+/// The file as text, where each object in it stands, and how far it was read.
+struct Json {
+    text: String,
+    objects: std::vec::IntoIter<(usize, usize)>,
+    mapping: Mapping,
+    line: u64,
+    counted_to: usize,
+}
+
+impl Json {
+    fn open(mut source: Text, mapping: &Mapping) -> Result<Self> {
+        let mut text = String::new();
+        source.read_to_string(&mut text)?;
+        let objects = objects(&text)?.into_iter();
+        Ok(Self {
+            text,
+            objects,
+            mapping: mapping.clone(),
+            line: 1,
+            counted_to: 0,
+        })
+    }
+
+    fn next(&mut self, columns: &[Column]) -> Option<Found> {
+        let (from, to) = self.objects.next()?;
+        self.line += self.text[self.counted_to..from].matches('\n').count() as u64;
+        self.counted_to = from;
+        let object = &self.text[from..to];
+        let Ok(Members(members)) = serde_json::from_str(object) else {
+            return Some(Err(Fault::new(self.line, "is not an object")));
+        };
+        let keys: Vec<_> = members.iter().map(|(key, _)| key.as_str()).collect();
+        let value = |column| {
+            self.mapping
+                .find(column, &keys)
+                .and_then(|i| members.get(i))
+                .and_then(|(_, value)| plain(value.get()))
+        };
+        let cells: Vec<_> = columns.iter().map(value).collect();
+        if cells.iter().flatten().any(|text| text.contains('\0')) {
+            return Some(Err(Fault::new(self.line, "holds a NUL character")));
+        }
+        Some(Ok((self.line, cells, Some(object.to_owned()))))
+    }
+}
+
+/// Byte ranges of the rows in a JSON text.
+fn objects(text: &str) -> Result<Vec<(usize, usize)>> {
+    let start = text.as_ptr() as usize;
+    let range = |value: &&RawValue| {
+        let from = value.get().as_ptr() as usize - start;
+        (from, from + value.get().len())
+    };
+    let top: Vec<&RawValue> = serde_json::Deserializer::from_str(text)
+        .into_iter()
+        .collect::<Result<_, _>>()?;
+    let list = match top.as_slice() {
+        [one] if one.get().starts_with('[') => Some(one.get()),
+        [one] => serde_json::from_str(one.get())
+            .ok()
+            .and_then(|Lists(lists)| lists.first().copied()),
+        _ => None,
+    };
+    match list {
+        Some(list) => Ok(serde_json::from_str::<Vec<&RawValue>>(list)?
+            .iter()
+            .map(range)
+            .collect()),
+        None => Ok(top.iter().map(range).collect()),
+    }
+}
+
+/// A scalar as text, anything else as JSON.
+fn plain(json: &str) -> Option<String> {
+    match json.as_bytes().first()? {
+        b'"' => serde_json::from_str::<String>(json)
+            .ok()
+            .and_then(|text| cell(&text)),
+        b'n' => None,
+        _ => Some(json.to_owned()),
+    }
+}
+
+/// An object's members in order, values untouched.
+struct Members(Vec<(String, Box<RawValue>)>);
+
+impl<'de> serde::Deserialize<'de> for Members {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        from.deserialize_map(Visitor)
+    }
+}
+
+/// The lists of objects that an object holds.
+struct Lists<'a>(Vec<&'a str>);
+
+impl<'de> serde::Deserialize<'de> for Lists<'de> {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let members = std::collections::BTreeMap::<String, &'de RawValue>::deserialize(from)?;
+        let objects = |json: &&str| {
+            json.strip_prefix('[')
+                .is_some_and(|rest| rest.trim_start().starts_with('{'))
+        };
+        let mut lists: Vec<_> = members
+            .into_values()
+            .map(RawValue::get)
+            .filter(objects)
+            .collect();
+        // A row may itself hold short lists; what is meant is a file that is one long list under a name.
+        lists.sort_by_key(|list| std::cmp::Reverse(list.len()));
+        Ok(Self(lists))
+    }
+}
+
+type Text = Box<dyn BufRead + Send>;
+
+struct Counted {
+    file: File,
+    read: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.file.read(buffer)?;
+        self.read.fetch_add(n as u64, Ordering::Relaxed);
+        Ok(n)
+    }
+}
+
+const BUFFER: usize = 1 << 16;
+
+fn unpack(file: Counted) -> std::io::Result<Text> {
+    let mut packed = BufReader::with_capacity(BUFFER, file);
+    if packed.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
+        Ok(Box::new(BufReader::with_capacity(
+            BUFFER,
+            flate2::bufread::MultiGzDecoder::new(packed),
+        )))
+    } else {
+        Ok(Box::new(packed))
+    }
+}
+
+fn skip_byte_order_mark(text: &mut Text) -> std::io::Result<()> {
+    if text.fill_buf()?.starts_with("\u{feff}".as_bytes()) {
+        text.consume(3);
+    }
+    Ok(())
+}
+
+fn first_byte(text: &mut Text) -> std::io::Result<Option<u8>> {
+    Ok(text
+        .fill_buf()?
+        .iter()
+        .copied()
+        .find(|b| !b.is_ascii_whitespace()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    const COLUMNS: &[Column] = &[
+        Column {
+            name: "sku",
+            headers: &["stock_code", "article"],
+            required: true,
+        },
+        Column {
+            name: "name",
+            headers: &["title", "description"],
+            required: false,
+        },
+    ];
+
+    fn read(
+        name: &str,
+        bytes: &[u8],
+        mapping: &str,
+    ) -> Result<Vec<Result<(u64, Option<String>, Option<String>), Fault>>> {
+        let path =
+            std::env::temp_dir().join(format!("cartwright-rows-{}-{name}", std::process::id()));
+        std::fs::write(&path, bytes)?;
+        let read = (|| {
+            let mut rows = Rows::open(
+                &path,
+                COLUMNS,
+                &mapping.parse().map_err(anyhow::Error::msg)?,
+            )?;
+            let mut all = Vec::new();
+            while let Some(row) = rows.next()? {
+                all.push(row.map(|r| {
+                    (
+                        r.line,
+                        r.get("sku").map(str::to_owned),
+                        r.get("name").map(str::to_owned),
+                    )
+                }));
+            }
+            let (read, size) = rows.position();
+            assert_eq!(read, size);
+            Ok(all)
+        })();
+        std::fs::remove_file(&path)?;
+        read
+    }
+
+    fn row(
+        line: u64,
+        sku: &str,
+        name: Option<&str>,
+    ) -> Result<(u64, Option<String>, Option<String>), Fault> {
+        Ok((line, Some(sku.to_owned()), name.map(str::to_owned)))
+    }
+
+    #[test]
+    fn headers_are_recognised_whatever_their_case_and_separators() {
+        let rows = read(
+            "headers",
+            b"\xef\xbb\xbfStockCode,other,TITLE\r\n\r\nA1, x ,\"Mug\"\r\nA2,,\r\n",
+            "",
+        )
+        .unwrap();
+        assert_eq!(rows, [row(3, "A1", Some("Mug")), row(4, "A2", None)]);
+    }
+
+    #[test]
+    fn lines_are_counted_through_quoted_line_breaks_and_bad_rows_are_reported() {
+        let text = b"sku;name\r\nA1;\"two\nlines\"\r\nA2\nA3;\xff\nA4;\x00\nA5;last";
+        let rows = read("lines", text, "").unwrap();
+        let fault = |line, reason: &str| Err(Fault::new(line, reason));
+        assert_eq!(rows[0], row(2, "A1", Some("two\nlines")));
+        assert_eq!(rows[1], fault(4, "has 1 cells where the header has 2"));
+        assert_eq!(rows[2], fault(5, "is not UTF-8 text"));
+        assert_eq!(rows[3], fault(6, "holds a NUL character"));
+        assert_eq!(rows[4], row(7, "A5", Some("last")));
+    }
+
+    #[test]
+    fn a_mapping_wins_over_known_headers_and_must_fit_the_file() {
+        let text = b"sku,code,name\nwrong,A1,Mug\n";
+        assert_eq!(
+            read("mapped", text, "sku=code").unwrap(),
+            [row(2, "A1", Some("Mug"))]
+        );
+        let absent = read("absent", text, "sku=Nothing").unwrap_err().to_string();
+        assert_eq!(
+            absent,
+            "The file has no column `Nothing`.\nIt has: sku, code, name."
+        );
+        let unknown = read("unknown", text, "colour=code")
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            unknown,
+            "--columns names `colour`, which this import does not have.\nIt has: sku, name."
+        );
+        let missing = read("missing", b"a,b\n1,2\n", "").unwrap_err().to_string();
+        assert!(
+            missing.starts_with("No column of the file is known as `sku`."),
+            "{missing}"
+        );
+        assert!("sku".parse::<Mapping>().is_err());
+    }
+
+    #[test]
+    fn a_gzipped_file_reads_like_a_plain_one() {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(b"sku\tname\nA1\tMug\n").unwrap();
+        assert_eq!(
+            read("packed", &packed.finish().unwrap(), "").unwrap(),
+            [row(2, "A1", Some("Mug"))]
+        );
+    }
+
+    #[test]
+    fn json_comes_as_a_list_inside_an_object_or_one_object_a_line() {
+        let expected = [row(2, "A1", Some("Mug")), row(3, "12.50", None)];
+        let list =
+            b"[\n{\"sku\": \"A1\", \"title\": \"Mug\"},\n{\"sku\": 12.50, \"title\": null}\n]";
+        assert_eq!(read("list", list, "").unwrap(), expected);
+        let named = b"{\"total\": 2, \"rows\": [\n{\"sku\": \"A1\", \"title\": \"Mug\"},\n{\"sku\": 12.50}\n]}";
+        assert_eq!(read("named", named, "").unwrap(), expected);
+        let lines = b"\n{\"sku\": \"A1\", \"title\": \"Mug\"}\n{\"sku\": 12.50}\n";
+        assert_eq!(read("objects", lines, "").unwrap(), expected);
+    }
+
+    #[test]
+    fn json_rows_that_are_no_objects_are_faults_and_broken_json_ends_the_reading() {
+        assert_eq!(
+            read("scalar", b"[\n7]", "").unwrap(),
+            [Err(Fault::new(2, "is not an object"))]
+        );
+        assert!(read("broken", b"[{\"sku\": 1}", "").is_err());
+        assert!(read("nothing", b"", "").is_err());
+    }
+}
