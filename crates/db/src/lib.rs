@@ -1,1 +1,381 @@
+//! One surface over SQLite and PostgreSQL: one SQL text, plain values, transactions that only `commit` keeps.
+//!
+//! What belongs here: drivers, pools, transactions, the migrator, and how a driver's error is called in this
+//! project. What does not: any table of the shop. `sqlite.rs` and `postgres.rs` are the only files that know a
+//! driver; a statement is written once, with `$1` placeholders, in the dialect that both understand.
 
+mod error;
+pub mod migrate;
+mod postgres;
+mod select;
+mod sqlite;
+mod value;
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use error::{DbError, Result, Retryable};
+pub use migrate::{MigrateError, Migration};
+pub use select::{Select, placeholders};
+pub use value::{Cell, Column, FromRow, Row, Value};
+
+/// Which of the two databases this is; for the few places where they truly differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+impl std::fmt::Display for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Engine::Sqlite => "SQLite",
+            Engine::Postgres => "PostgreSQL",
+        })
+    }
+}
+
+/// How to reach a database.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// `sqlite://PATH` or `postgres://user:password@host:port/name?sslmode=…` (as libpq reads it, with
+    /// `sslrootcert=FILE`; `verify-ca` and `verify-full` both check the name).
+    pub url: String,
+    /// A replica of PostgreSQL for catalog and reports.
+    pub read_url: Option<String>,
+    /// Connections (PostgreSQL) or reading threads (SQLite).
+    pub pool_size: usize,
+    /// Named prepared statements. Off for PgBouncer in transaction mode.
+    pub prepared_statements: bool,
+    /// A statement that runs longer is ended and answers [`DbError::Unavailable`].
+    pub statement_timeout: Duration,
+    /// How long a statement waits for a lock.
+    pub lock_timeout: Duration,
+    /// How long to wait for a free connection, or for SQLite's writer.
+    pub acquire_timeout: Duration,
+}
+
+impl Options {
+    pub fn new(url: impl Into<String>) -> Self {
+        Options {
+            url: url.into(),
+            read_url: None,
+            pool_size: 16,
+            prepared_statements: true,
+            statement_timeout: Duration::from_secs(5),
+            lock_timeout: Duration::from_secs(2),
+            acquire_timeout: Duration::from_secs(2),
+        }
+    }
+}
+
+/// A database, cheap to clone.
+#[derive(Clone)]
+pub struct Db(Arc<Driver>);
+
+enum Driver {
+    Sqlite(sqlite::Sqlite),
+    Postgres(postgres::Postgres),
+}
+
+impl Db {
+    /// Opens the database; creates the file of SQLite when it is absent.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`] when it cannot be reached, [`DbError::Other`] when the URL makes no sense or the
+    /// SQLite library is older than 3.53.
+    pub async fn connect(options: &Options) -> Result<Db> {
+        let driver = if let Some(path) = options.url.strip_prefix("sqlite://") {
+            Driver::Sqlite(sqlite::Sqlite::open(path.as_ref(), options)?)
+        } else {
+            Driver::Postgres(postgres::Postgres::connect(options).await?)
+        };
+        Ok(Db(Arc::new(driver)))
+    }
+
+    pub fn engine(&self) -> Engine {
+        match *self.0 {
+            Driver::Sqlite(_) => Engine::Sqlite,
+            Driver::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// A connection for reading: each statement sees all that is committed when it starts.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`] when none is free in time.
+    pub async fn read(&self) -> Result<Conn> {
+        Ok(Conn(match &*self.0 {
+            Driver::Sqlite(s) => Link::Readers(s.readers()),
+            Driver::Postgres(p) => Link::Postgres(p.lease(false).await?),
+        }))
+    }
+
+    /// A connection that may lag behind: for catalog and reports, never for cart, order or account.
+    ///
+    /// # Errors
+    /// As [`Db::read`].
+    pub async fn replica(&self) -> Result<Conn> {
+        match &*self.0 {
+            Driver::Sqlite(_) => self.read().await,
+            Driver::Postgres(p) => Ok(Conn(Link::Postgres(p.replica_lease().await?))),
+        }
+    }
+
+    /// A connection whose statements all see one state, without a time limit: for audits and exports.
+    ///
+    /// # Errors
+    /// As [`Db::read`].
+    pub async fn snapshot(&self) -> Result<Conn> {
+        Ok(Conn(match &*self.0 {
+            Driver::Sqlite(s) => Link::Snapshot(s.snapshot()?),
+            Driver::Postgres(p) => Link::Postgres(p.snapshot().await?),
+        }))
+    }
+
+    /// Begins a transaction. Prefer [`transact!`], which ends it properly and repeats what may be repeated.
+    ///
+    /// # Errors
+    /// As [`Db::read`].
+    pub async fn begin(&self) -> Result<Tx> {
+        let link = match &*self.0 {
+            Driver::Sqlite(s) => Link::Writer(s.begin().await?),
+            Driver::Postgres(p) => Link::Postgres(p.lease(true).await?),
+        };
+        Ok(Tx(Conn(link)))
+    }
+
+    /// The version that the database names itself, such as `3.53.0` or `15.18`.
+    ///
+    /// # Errors
+    /// As [`Db::read`].
+    pub async fn version(&self) -> Result<String> {
+        let sql = match self.engine() {
+            Engine::Sqlite => "SELECT sqlite_version()",
+            Engine::Postgres => "SELECT current_setting('server_version')",
+        };
+        self.read().await?.one(sql, &[]).await
+    }
+
+    /// Checks that the engine accepts a statement, without running it.
+    ///
+    /// # Errors
+    /// What the engine says of it.
+    pub async fn prepare(&self, sql: &str) -> Result<()> {
+        match &*self.0 {
+            Driver::Sqlite(s) => s.prepare(sql),
+            Driver::Postgres(p) => p.prepare(sql).await,
+        }
+    }
+
+    /// Applies what is pending of `migrations` and returns their names.
+    ///
+    /// # Errors
+    /// A newer database, a changed migration, or a statement that fails: see [`migrate`].
+    pub async fn migrate(
+        &self,
+        migrations: &[Migration],
+        by: &migrate::Run<'_>,
+    ) -> Result<Vec<String>, MigrateError> {
+        match &*self.0 {
+            Driver::Sqlite(s) => s.migrate(migrations, by),
+            Driver::Postgres(p) => p.migrate(migrations, by).await,
+        }
+    }
+
+    /// The names of the migrations that [`Db::migrate`] would apply.
+    ///
+    /// # Errors
+    /// As [`Db::migrate`].
+    pub async fn pending(
+        &self,
+        migrations: &[Migration],
+        by: &migrate::Run<'_>,
+    ) -> Result<Vec<String>, MigrateError> {
+        match &*self.0 {
+            Driver::Sqlite(s) => s.pending(migrations, by),
+            Driver::Postgres(p) => p.pending(migrations, by).await,
+        }
+    }
+}
+
+/// Something to read from.
+pub struct Conn(Link);
+
+enum Link {
+    Readers(Arc<sqlite::Readers>),
+    Snapshot(sqlite::Snapshot),
+    Writer(sqlite::Lease),
+    Postgres(postgres::Lease),
+}
+
+impl Conn {
+    /// All rows.
+    ///
+    /// # Errors
+    /// What the database says, in the words of [`DbError`].
+    pub async fn all<T: FromRow>(&self, sql: &str, args: &[Value]) -> Result<Vec<T>> {
+        match &self.0 {
+            Link::Readers(r) => r.all(sql, args).await,
+            Link::Snapshot(s) => s.all(sql, args).await,
+            Link::Writer(w) => w.all(sql, args),
+            Link::Postgres(p) => p.all(sql, args).await,
+        }
+    }
+
+    /// The first row, if there is one.
+    ///
+    /// # Errors
+    /// As [`Conn::all`].
+    pub async fn optional<T: FromRow>(&self, sql: &str, args: &[Value]) -> Result<Option<T>> {
+        Ok(self.all(sql, args).await?.into_iter().next())
+    }
+
+    /// The first row.
+    ///
+    /// # Errors
+    /// [`DbError::NoRow`] when there is none; else as [`Conn::all`].
+    pub async fn one<T: FromRow>(&self, sql: &str, args: &[Value]) -> Result<T> {
+        self.optional(sql, args).await?.ok_or(DbError::NoRow)
+    }
+}
+
+/// A transaction. Dropped without [`Tx::commit`] it leaves nothing behind.
+///
+/// Inside it nothing is awaited but its own statements: SQLite has one writer, and PostgreSQL's locks are held.
+pub struct Tx(Conn);
+
+impl Deref for Tx {
+    type Target = Conn;
+    fn deref(&self) -> &Conn {
+        &self.0
+    }
+}
+
+impl Tx {
+    /// Runs a statement and returns the number of rows that it changed.
+    ///
+    /// # Errors
+    /// As [`Conn::all`]. After an error the transaction can only be rolled back, on both engines.
+    pub async fn execute(&self, sql: &str, args: &[Value]) -> Result<u64> {
+        match &self.0.0 {
+            Link::Writer(w) => w.execute(sql, args),
+            Link::Postgres(p) => p.execute(sql, args).await,
+            Link::Readers(_) | Link::Snapshot(_) => {
+                Err(DbError::other("a reading connection cannot write"))
+            }
+        }
+    }
+
+    /// Runs one statement for many rows, in their order (so that locks are taken in it), and returns the changed
+    /// rows of each. Pipelined on PostgreSQL.
+    ///
+    /// # Errors
+    /// As [`Tx::execute`].
+    pub async fn execute_each(&self, sql: &str, rows: &[Vec<Value>]) -> Result<Vec<u64>> {
+        match &self.0.0 {
+            Link::Writer(w) => rows.iter().map(|args| w.execute(sql, args)).collect(),
+            Link::Postgres(p) => p.execute_each(sql, rows).await,
+            Link::Readers(_) | Link::Snapshot(_) => {
+                Err(DbError::other("a reading connection cannot write"))
+            }
+        }
+    }
+
+    /// Keeps what was done; returns when it is durable.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`] when the database could not keep it: then nothing of it is there (or, when the
+    /// connection broke during PostgreSQL's COMMIT, it is not known).
+    pub async fn commit(self) -> Result<()> {
+        match self.0.0 {
+            Link::Writer(w) => w.finish(true).await,
+            Link::Postgres(p) => p.commit().await,
+            Link::Readers(_) | Link::Snapshot(_) => Ok(()),
+        }
+    }
+
+    /// Undoes what was done; returns when all that it may have seen of others is durable.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`] when what it saw of others was lost.
+    pub async fn rollback(self) -> Result<()> {
+        match self.0.0 {
+            Link::Writer(w) => w.finish(false).await,
+            Link::Postgres(p) => {
+                p.rollback().await;
+                Ok(())
+            }
+            Link::Readers(_) | Link::Snapshot(_) => Ok(()),
+        }
+    }
+
+    /// Commits when `result` is `Ok`, rolls back when not, and waits for what its answer rests on.
+    ///
+    /// # Errors
+    /// The error of `result`, or that of the commit.
+    pub async fn finish<T, E: From<DbError>>(
+        self,
+        result: std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        match result {
+            Ok(value) => {
+                self.commit().await?;
+                Ok(value)
+            }
+            Err(error) => {
+                self.rollback().await?;
+                Err(error)
+            }
+        }
+    }
+}
+
+/// How often a transaction that lost against another one is tried again.
+pub const RETRIES: u32 = 3;
+
+/// Waits a little before a transaction is tried again: 5 to 15 ms, doubled each time.
+pub async fn back_off(attempt: u32) {
+    let mut byte = [0u8; 1];
+    let _ = getrandom::fill(&mut byte);
+    let base = 5u64 << attempt.min(6);
+    tokio::time::sleep(Duration::from_micros(
+        base * 1000 + base * 2000 * u64::from(byte[0]) / 255,
+    ))
+    .await;
+}
+
+/// Runs a block in a transaction: `transact!(Error, db, tx => { … Ok(value) })`.
+///
+/// The block is an `async` block: `?` and `return` end the transaction, `Ok` commits, `Err` rolls back. When the
+/// database asks for it (serialization failure, deadlock) the block runs again, up to [`RETRIES`] times, so it must
+/// not move out of what it captures.
+#[macro_export]
+macro_rules! transact {
+    ($error:ty, $db:expr, $tx:ident => $body:block) => {{
+        let db: &$crate::Db = &$db;
+        let mut attempt = 0;
+        loop {
+            let result: ::core::result::Result<_, $error> = match db.begin().await {
+                Ok(tx) => {
+                    let result: ::core::result::Result<_, $error> = {
+                        let $tx = &tx;
+                        async { $body }.await
+                    };
+                    tx.finish(result).await
+                }
+                Err(error) => Err(<$error>::from(error)),
+            };
+            match result {
+                Err(error)
+                    if attempt < $crate::RETRIES && $crate::Retryable::is_retryable(&error) =>
+                {
+                    attempt += 1;
+                    $crate::back_off(attempt).await;
+                }
+                other => break other,
+            }
+        }
+    }};
+}
