@@ -1,0 +1,314 @@
+//! Every setting of the server: its value, where it came from, and what is wrong with it in three lines.
+//! To add one: a field, a line in `build`, a row in `docs/configuration.md` (a test compares the two).
+//! This is the only file of the project that reads the process environment.
+
+mod error;
+mod folder;
+mod network;
+mod origins;
+mod read;
+mod sources;
+mod values;
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+pub use error::ConfigError;
+pub use folder::TemporaryFolder;
+pub use network::Network;
+pub use origins::Origins;
+pub use read::{Entry, Layer, Origin, Secret};
+pub use sources::Sources;
+pub use values::{LogFormat, Rate};
+
+use read::Reader;
+
+type Result<T, E = ConfigError> = std::result::Result<T, E>;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Environment {
+    Development,
+    Production,
+    Testing,
+}
+
+#[derive(Clone)]
+pub struct Config {
+    pub environment: Environment,
+    pub data_dir: PathBuf,
+    pub bind: SocketAddr,
+    /// `sqlite://PATH` or `postgres://…`, password included.
+    pub database_url: String,
+    /// A replica for catalog and reports.
+    pub database_read_url: Option<String>,
+    pub database_connections: usize,
+    /// Off behind PgBouncer in transaction mode.
+    pub database_prepared_statements: bool,
+    /// Empty until `open_data_folder`, when it is to be generated.
+    pub secret_key: Secret,
+    /// Without a slash at the end.
+    pub public_url: String,
+    pub allowed_hosts: Vec<String>,
+    pub cors_allowed_origins: Origins,
+    pub trusted_proxies: Vec<Network>,
+    pub access_token_ttl: Duration,
+    pub refresh_token_ttl: Duration,
+    pub require_email_verification: bool,
+    /// None (production without `EMAIL_URL`): no mail leaves.
+    pub email_url: Option<Secret>,
+    pub currency: money::Currency,
+    pub time_zone: jiff::tz::TimeZone,
+    pub password_min_length: usize,
+    pub storefront_url: Option<String>,
+    /// Requests per client address; None = no limit.
+    pub rate_limit: Option<Rate>,
+    pub max_connections: usize,
+    pub max_connections_per_ip: usize,
+    /// For the head of a request to arrive, and for its first byte.
+    pub header_timeout: Duration,
+    /// How long a kept-alive connection may stay silent between two requests.
+    pub idle_timeout: Duration,
+    pub request_timeout: Duration,
+    /// For requests in flight to end after SIGTERM.
+    pub shutdown_timeout: Duration,
+    /// `max-age` of catalog answers for a CDN; zero = `no-cache`.
+    pub catalog_max_age: Duration,
+    pub low_stock_threshold: i64,
+    pub cart_max_quantity: i64,
+    pub cart_max_lines: i64,
+    pub razorpay: Razorpay,
+    pub stripe: Stripe,
+    pub paypal: Paypal,
+    pub bkash: Bkash,
+    pub redis_url: Option<Secret>,
+    pub media_url: Secret,
+    pub log_format: Option<LogFormat>,
+    pub log_level: String,
+    /// What `createsuperuser --no-input` takes when no flag says it.
+    pub superuser: Superuser,
+    /// Every setting as it is shown: name, masked value, origin.
+    pub entries: Vec<Entry>,
+    /// What is odd about the settings but no reason to stop.
+    pub notes: Vec<String>,
+    temporary: Option<Arc<TemporaryFolder>>,
+}
+
+#[derive(Clone)]
+pub struct Razorpay {
+    pub key_id: Option<String>,
+    pub key_secret: Option<Secret>,
+    pub webhook_secret: Option<Secret>,
+    pub base_url: String,
+}
+
+#[derive(Clone)]
+pub struct Stripe {
+    pub publishable_key: Option<String>,
+    pub secret_key: Option<Secret>,
+    pub webhook_secret: Option<Secret>,
+    pub base_url: String,
+}
+
+#[derive(Clone)]
+pub struct Paypal {
+    pub client_id: Option<String>,
+    pub client_secret: Option<Secret>,
+    pub webhook_id: Option<String>,
+    pub base_url: String,
+}
+
+#[derive(Clone)]
+pub struct Bkash {
+    pub app_key: Option<String>,
+    pub app_secret: Option<Secret>,
+    pub username: Option<String>,
+    pub password: Option<Secret>,
+    pub base_url: String,
+}
+
+#[derive(Clone, Default)]
+pub struct Superuser {
+    pub email: Option<String>,
+    pub password: Option<Secret>,
+    pub username: Option<String>,
+}
+
+impl Config {
+    /// From the flags given, the process environment and `.env` in the working folder.
+    pub fn load(flags: &[(String, String)]) -> Result<Self> {
+        Self::from_sources(&Sources::of_process(flags)?)
+    }
+
+    pub fn from_sources(sources: &Sources) -> Result<Self> {
+        sources.refuse_unknown()?;
+        build(&mut Reader::new(sources))
+    }
+
+    /// Environment `testing`: temporary folder and database, a fixed secret.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "fixed input, for tests only")]
+    pub fn for_tests() -> Self {
+        let sources = Sources::from_flags(&[
+            ("ENVIRONMENT", "testing"),
+            ("SECRET_KEY", "a-secret-for-tests-of-at-least-32-bytes"),
+        ]);
+        Self::from_sources(&sources).expect("the settings of tests are valid")
+    }
+
+    /// Makes the data folder, shows that it can be written, reads or generates the secret. Call once before serving.
+    pub fn open_data_folder(&mut self) -> Result<()> {
+        folder::open(&self.data_dir)?;
+        if let Some(temporary) = &self.temporary {
+            folder::open(temporary.path())?;
+        }
+        if self.secret_key.is_empty() {
+            self.secret_key = folder::secret(&self.data_dir)?;
+        }
+        Ok(())
+    }
+
+    /// The address that was really taken, when port 0 asked for any.
+    pub fn bound(&mut self, address: SocketAddr) {
+        let guessed = url_of(self.bind);
+        self.bind = address;
+        if self.public_url == guessed {
+            self.public_url = url_of(address);
+        }
+    }
+
+    pub fn is_production(&self) -> bool {
+        self.environment == Environment::Production
+    }
+
+    /// Whether a `Host` header (with or without port) names this shop.
+    pub fn allows_host(&self, host: &str) -> bool {
+        origins::allows_host(&self.allowed_hosts, host)
+    }
+
+    /// What stands between these settings and production, one line each.
+    pub fn missing_for_production(&self) -> Vec<String> {
+        let unset = |name: &str| self.entries.iter().any(|e| e.name == name && !e.is_set());
+        let mut lines = Vec::new();
+        if !self.is_production() {
+            lines.push("ENVIRONMENT=production".to_owned());
+        }
+        for (name, advice) in [
+            ("SECRET_KEY", " (make one: openssl rand -hex 32)"),
+            ("ALLOWED_HOSTS", ""),
+            ("PUBLIC_URL", ""),
+            ("EMAIL_URL", " (without it no mail is sent)"),
+        ] {
+            if unset(name) {
+                lines.push(format!("{name}{advice}"));
+            }
+        }
+        lines
+    }
+}
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_map()
+            .entries(self.entries.iter().map(|e| (e.name, &e.shown)))
+            .finish()
+    }
+}
+
+fn build(r: &mut Reader) -> Result<Config> {
+    let environment = read::environment(r)?;
+    let development = environment == Environment::Development;
+    let temporary = match environment {
+        Environment::Testing => Some(Arc::new(TemporaryFolder::named()?)),
+        _ => None,
+    };
+    let data_dir = read::data_dir(r, temporary.as_deref());
+    let (bind, bind_is_public) = read::bind(r)?;
+    let database_url = read::database_url(r, &data_dir, temporary.as_deref())?;
+    let mut config = Config {
+        environment,
+        database_read_url: read::database_read_url(r)?,
+        database_connections: r.number("DATABASE_CONNECTIONS", 16, 1..=1000)?,
+        database_prepared_statements: r.boolean("DATABASE_PREPARED_STATEMENTS", true)?,
+        secret_key: r
+            .secret("SECRET_KEY", "generated into the data folder")
+            .unwrap_or_default(),
+        public_url: r.url("PUBLIC_URL", &url_of(bind))?,
+        allowed_hosts: Vec::new(),
+        cors_allowed_origins: Origins::default(),
+        trusted_proxies: r.list("TRUSTED_PROXIES", "", Network::parse)?,
+        access_token_ttl: r.duration("ACCESS_TOKEN_TTL", "15m")?,
+        refresh_token_ttl: r.duration("REFRESH_TOKEN_TTL", "7d")?,
+        require_email_verification: r.boolean("REQUIRE_EMAIL_VERIFICATION", false)?,
+        email_url: read::email_url(r, &data_dir, environment)?,
+        currency: r.parsed("CURRENCY", "USD", values::currency)?,
+        time_zone: r.parsed("TIME_ZONE", "UTC", values::time_zone)?,
+        password_min_length: r.number("PASSWORD_MIN_LENGTH", 8, 1..=128)?,
+        storefront_url: r.optional_url("STOREFRONT_URL")?,
+        rate_limit: r.parsed("RATE_LIMIT", "6000/m", Rate::parse)?,
+        max_connections: r.number("MAX_CONNECTIONS", 10_000, 1..=1_000_000)?,
+        max_connections_per_ip: r.number("MAX_CONNECTIONS_PER_IP", 100, 1..=1_000_000)?,
+        header_timeout: r.duration("HEADER_TIMEOUT", "10s")?,
+        idle_timeout: r.duration("IDLE_TIMEOUT", "30s")?,
+        request_timeout: r.duration("REQUEST_TIMEOUT", "30s")?,
+        shutdown_timeout: r.duration("SHUTDOWN_TIMEOUT", "30s")?,
+        catalog_max_age: r.duration("CATALOG_MAX_AGE", "0s")?,
+        low_stock_threshold: r.number("LOW_STOCK_THRESHOLD", 10, 0..=1_000_000_000)?,
+        cart_max_quantity: r.number("CART_MAX_QUANTITY", 9999, 1..=1_000_000)?,
+        cart_max_lines: r.number("CART_MAX_LINES", 500, 1..=10_000)?,
+        razorpay: Razorpay {
+            key_id: r.text("RAZORPAY_KEY_ID"),
+            key_secret: r.secret("RAZORPAY_KEY_SECRET", ""),
+            webhook_secret: r.secret("RAZORPAY_WEBHOOK_SECRET", ""),
+            base_url: r.origin_url("RAZORPAY_BASE_URL", "https://api.razorpay.com")?,
+        },
+        stripe: Stripe {
+            publishable_key: r.text("STRIPE_PUBLISHABLE_KEY"),
+            secret_key: r.secret("STRIPE_SECRET_KEY", ""),
+            webhook_secret: r.secret("STRIPE_WEBHOOK_SECRET", ""),
+            base_url: r.origin_url("STRIPE_BASE_URL", "https://api.stripe.com")?,
+        },
+        paypal: Paypal {
+            client_id: r.text("PAYPAL_CLIENT_ID"),
+            client_secret: r.secret("PAYPAL_CLIENT_SECRET", ""),
+            webhook_id: r.text("PAYPAL_WEBHOOK_ID"),
+            base_url: r.origin_url("PAYPAL_BASE_URL", "https://api-m.paypal.com")?,
+        },
+        bkash: Bkash {
+            app_key: r.text("BKASH_APP_KEY"),
+            app_secret: r.secret("BKASH_APP_SECRET", ""),
+            username: r.text("BKASH_USERNAME"),
+            password: r.secret("BKASH_PASSWORD", ""),
+            base_url: r.origin_url("BKASH_BASE_URL", "https://tokenized.pay.bka.sh")?,
+        },
+        redis_url: read::redis_url(r)?,
+        media_url: read::media_url(r, &data_dir)?,
+        log_format: r.parsed("LOG_FORMAT", "", LogFormat::parse)?,
+        log_level: r.parsed("LOG_LEVEL", "info", values::log_level)?,
+        superuser: Superuser {
+            email: r.text("CARTWRIGHT_SUPERUSER_EMAIL"),
+            password: r.secret("CARTWRIGHT_SUPERUSER_PASSWORD", ""),
+            username: r.text("CARTWRIGHT_SUPERUSER_USERNAME"),
+        },
+        data_dir,
+        bind,
+        database_url,
+        entries: Vec::new(),
+        notes: Vec::new(),
+        temporary,
+    };
+    config.allowed_hosts = read::allowed_hosts(r, bind, &config.public_url)?;
+    config.cors_allowed_origins = read::cors_origins(r, development && !bind_is_public)?;
+    read::require_for_production(r, &config)?;
+    (config.entries, config.notes) = r.finish();
+    Ok(config)
+}
+
+/// How a browser on this machine reaches an address.
+fn url_of(bind: SocketAddr) -> String {
+    match bind.ip() {
+        ip if ip.is_unspecified() => format!("http://localhost:{}", bind.port()),
+        _ => format!("http://{bind}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
