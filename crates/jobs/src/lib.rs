@@ -1,1 +1,201 @@
+//! Work that happens later: a queue in the database, and the runner that empties it.
+//!
+//! A job is a row of the table `jobs`, written in the transaction of the fact that causes it; it runs when that is
+//! committed, on whichever node takes it first, under a lease. A job that fails is tried again with growing
+//! pauses and stays in the table, with its error, when its tries are used up. It may run more than once (a node
+//! can die between doing and saying so): what it does must bear that.
 
+mod store;
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use db::{Db, DbError, Tx, transact};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// How long a node may keep a job before another one takes it over.
+const LEASE: Duration = Duration::from_secs(60);
+/// Tries before a job is set aside.
+const TRIES: i64 = 10;
+/// How often an idle runner looks for work of other nodes.
+const POLL: Duration = Duration::from_secs(1);
+
+/// Microseconds UTC, from the clock that the application hands in.
+pub type Now = Arc<dyn Fn() -> i64 + Send + Sync>;
+type Work =
+    Arc<dyn Fn(String) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>> + Send + Sync>;
+
+/// Writes a job into the queue, to be done at `run_at` (microseconds UTC) or soon after.
+///
+/// # Errors
+/// What the database says.
+pub async fn enqueue<P: Serialize + Sync>(
+    tx: &Tx,
+    kind: &str,
+    payload: &P,
+    run_at: i64,
+) -> Result<(), DbError> {
+    let payload = serde_json::to_string(payload).map_err(|e| DbError::Other(e.into()))?;
+    store::insert(tx, kind, &payload, None, run_at).await
+}
+
+/// Runs what is due.
+#[derive(Clone)]
+pub struct Runner {
+    db: Db,
+    now: Now,
+    kinds: HashMap<&'static str, Work>,
+    periods: Vec<(&'static str, Duration)>,
+}
+
+impl Runner {
+    pub fn new(db: Db, now: Now) -> Self {
+        Runner {
+            db,
+            now,
+            kinds: HashMap::new(),
+            periods: Vec::new(),
+        }
+    }
+
+    /// Jobs of this kind are done by `work`, which gets the payload that was enqueued.
+    #[must_use]
+    pub fn on<P, F>(
+        mut self,
+        kind: &'static str,
+        work: impl Fn(P) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        P: DeserializeOwned,
+        F: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        let work: Work = Arc::new(move |payload| match serde_json::from_str(&payload) {
+            Ok(payload) => Box::pin(work(payload)),
+            Err(error) => Box::pin(async move { Err(error.into()) }),
+        });
+        self.kinds.insert(kind, work);
+        self
+    }
+
+    /// Does `work` once a period, on one node.
+    #[must_use]
+    pub fn every<F>(
+        mut self,
+        period: Duration,
+        kind: &'static str,
+        work: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        self.periods.push((kind, period));
+        self.on(kind, move |(): ()| work())
+    }
+
+    /// Works until `stop` is done; a job that has begun is finished first.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            let idle = match self.run_due().await {
+                Ok(done) => done == 0,
+                Err(error) => {
+                    tracing::warn!(%error, "the job queue cannot be read");
+                    true
+                }
+            };
+            let pause = if idle { POLL } else { Duration::ZERO };
+            tokio::select! {
+                () = &mut stop => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Does all that is due now, and says how many jobs that were.
+    ///
+    /// # Errors
+    /// What the database says; a failing job is no error here.
+    pub async fn run_due(&self) -> Result<usize, DbError> {
+        for (kind, _) in &self.periods {
+            store::ensure(&self.db, kind, (self.now)()).await?;
+        }
+        let mut done = 0;
+        while store::is_due(&self.db, (self.now)()).await? {
+            let now = (self.now)();
+            let Some(job) = store::claim(&self.db, now, now + micros(LEASE)).await? else {
+                break;
+            };
+            self.run_one(job).await?;
+            done += 1;
+        }
+        Ok(done)
+    }
+
+    async fn run_one(&self, job: store::Job) -> Result<(), DbError> {
+        let outcome = match self.kinds.get(job.kind.as_str()) {
+            Some(work) => {
+                // A panic in one job must not end the runner.
+                let task = tokio::spawn(work(job.payload.clone()));
+                task.await.unwrap_or_else(|error| Err(error.into()))
+            }
+            None => Err(anyhow::anyhow!("nobody does jobs of this kind")),
+        };
+        let now = (self.now)();
+        let period = self
+            .periods
+            .iter()
+            .find(|(kind, _)| *kind == job.kind)
+            .map(|(_, period)| *period);
+        match (outcome, period) {
+            (Ok(()), None) => {
+                transact!(DbError, self.db, tx => { store::delete(tx, job.id).await })
+            }
+            (Ok(()), Some(period)) => {
+                transact!(DbError, self.db, tx => { store::postpone(tx, job.id, now + micros(period), 0, None).await })
+            }
+            (Err(error), period) => {
+                let error = format!("{error:#}");
+                tracing::warn!(
+                    job = job.id,
+                    kind = job.kind,
+                    attempt = job.attempts,
+                    error,
+                    "a job failed"
+                );
+                let again = now + micros(pause(job.attempts));
+                transact!(DbError, self.db, tx => {
+                    if job.attempts >= TRIES && period.is_none() {
+                        store::set_aside(tx, job.id, now, &error).await
+                    } else {
+                        store::postpone(tx, job.id, again, job.attempts, Some(&error)).await
+                    }
+                })
+            }
+        }
+    }
+}
+
+/// 5 s, 10 s, 20 s, … at most an hour.
+fn pause(attempts: i64) -> Duration {
+    let doublings = u32::try_from(attempts - 1).unwrap_or(0).min(10);
+    Duration::from_secs((5 << doublings).min(3600))
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_an_hour() {
+        let seconds: Vec<u64> = [1, 2, 3, 10, 60].map(|n| pause(n).as_secs()).to_vec();
+        assert_eq!(seconds, [5, 10, 20, 2560, 3600]);
+    }
+}
