@@ -3,7 +3,8 @@
 //! A transaction sends its BEGIN together with its first statement, so an empty one costs nothing. Statements that
 //! are awaited together (`try_join!`) share a round trip.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -19,6 +20,7 @@ use postgres_types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio::sync::{Mutex, MutexGuard};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -347,6 +349,9 @@ pub(crate) struct Lease {
     transaction: bool,
     begun: AtomicBool,
     failed: AtomicBool,
+    /// Held while a statement is prepared and put on the wire. Without it one that has yet to be prepared would be
+    /// overtaken by those behind it.
+    turn: Mutex<()>,
 }
 
 impl Lease {
@@ -358,6 +363,7 @@ impl Lease {
             transaction,
             begun,
             failed,
+            turn: Mutex::new(()),
         }
     }
 
@@ -396,15 +402,15 @@ impl Lease {
         let client = self.client()?;
         let rows = self
             .run(async {
+                let turn = self.turn.lock().await;
                 if self.mode.prepared {
                     let statement = client.prepare_cached(sql).await?;
-                    client
-                        .query_raw(&statement, args)
+                    sent(turn, client.query_raw(&statement, args))
                         .await?
                         .try_collect::<Vec<_>>()
                         .await
                 } else {
-                    client.query_typed(sql, &typed(args)).await
+                    sent(turn, client.query_typed(sql, &typed(args))).await
                 }
             })
             .await?;
@@ -416,11 +422,12 @@ impl Lease {
     pub(crate) async fn execute(&self, sql: &str, args: &[Value]) -> Result<u64> {
         let client = self.client()?;
         self.run(async {
+            let turn = self.turn.lock().await;
             if self.mode.prepared {
                 let statement = client.prepare_cached(sql).await?;
-                client.execute_raw(&statement, args).await
+                sent(turn, client.execute_raw(&statement, args)).await
             } else {
-                client.execute_typed(sql, &typed(args)).await
+                sent(turn, client.execute_typed(sql, &typed(args))).await
             }
         })
         .await
@@ -432,15 +439,16 @@ impl Lease {
         }
         let client = self.client()?;
         self.run(async {
+            let turn = self.turn.lock().await;
             if self.mode.prepared {
                 let statement = client.prepare_cached(sql).await?;
-                try_join_all(rows.iter().map(|args| client.execute_raw(&statement, args))).await
+                let all = rows.iter().map(|args| client.execute_raw(&statement, args));
+                sent(turn, try_join_all(all)).await
             } else {
-                try_join_all(
-                    rows.iter()
-                        .map(|args| async { client.execute_typed(sql, &typed(args)).await }),
-                )
-                .await
+                let all = rows
+                    .iter()
+                    .map(|args| async { client.execute_typed(sql, &typed(args)).await });
+                sent(turn, try_join_all(all)).await
             }
         })
         .await
@@ -470,6 +478,18 @@ impl Lease {
             drop(Object::take(client));
         }
     }
+}
+
+/// Gives the turn on as soon as `statement` is on the wire, which is at its first poll.
+async fn sent<F: Future>(turn: MutexGuard<'_, ()>, statement: F) -> F::Output {
+    let mut turn = Some(turn);
+    let mut statement = pin!(statement);
+    poll_fn(|context| {
+        let polled = statement.as_mut().poll(context);
+        turn.take();
+        polled
+    })
+    .await
 }
 
 impl Drop for Lease {
