@@ -203,6 +203,10 @@ impl Db {
 /// Something to read from.
 pub struct Conn(Link);
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one a request: a box would cost more than it saves"
+)]
 enum Link {
     Readers(Arc<sqlite::Readers>),
     Snapshot(sqlite::Snapshot),

@@ -45,7 +45,7 @@ impl Sqlite {
                 rusqlite::version()
             )));
         }
-        let conn = open(path)?;
+        let conn = open_writer(path)?;
         let writer = Arc::new(tokio::sync::Mutex::new(Writer {
             path: path.to_owned(),
             conn,
@@ -212,6 +212,13 @@ fn open(path: &Path) -> Result<Connection> {
     Ok(conn)
 }
 
+/// The writer never waits in place for another process: see [`Sqlite::open_transaction`].
+fn open_writer(path: &Path) -> Result<Connection> {
+    let conn = open(path)?;
+    conn.busy_timeout(Duration::ZERO)?;
+    Ok(conn)
+}
+
 // ---- the writer ------------------------------------------------------------------------------------------------
 
 struct Writer {
@@ -224,7 +231,6 @@ struct Writer {
 
 impl Writer {
     fn begin(&mut self) -> rusqlite::Result<()> {
-        self.conn.busy_timeout(Duration::ZERO)?;
         self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         self.open = true;
         Ok(())
@@ -279,7 +285,7 @@ impl Writer {
         if !self.conn.is_autocommit() {
             let _ = self.conn.execute_batch("ROLLBACK");
         }
-        match open(&self.path) {
+        match open_writer(&self.path) {
             Ok(conn) => self.conn = conn,
             Err(error) => {
                 tracing::error!(%error, "the database file cannot be opened again; trying on")
@@ -698,5 +704,42 @@ mod tests {
             one_form("lines.cart_id, lines.variant_id"),
             "lines.cart_id,variant_id"
         );
+    }
+
+    #[tokio::test]
+    async fn a_failing_commit_is_told_to_all_of_its_batch_and_keeps_nothing() -> Result<()> {
+        let folder = std::env::temp_dir().join(format!("commit_{}", std::process::id()));
+        std::fs::create_dir_all(&folder).map_err(|e| DbError::Other(e.into()))?;
+        let sqlite = Sqlite::open(&folder.join("t.db"), &Options::new(""))?;
+        let setup = sqlite.begin().await?;
+        setup.execute("CREATE TABLE things (name TEXT)", &[])?;
+        setup.finish(true).await?;
+
+        let keep = sqlite.begin().await?;
+        // The next COMMIT fails, as it does when the disk reports an error.
+        keep.writer()?.conn.commit_hook(Some(|| true))?;
+        keep.execute("INSERT INTO things VALUES ('kept')", &[])?;
+        let second = async {
+            let undo = sqlite.begin().await?;
+            assert_eq!(undo.all::<i64>("SELECT COUNT(*) FROM things", &[])?, [1]);
+            undo.finish(false).await
+        };
+        let (kept, undone) = tokio::join!(async { keep.finish(true).await }, second);
+        assert!(matches!(kept, Err(DbError::Unavailable(_))), "{kept:?}");
+        assert!(matches!(undone, Err(DbError::Unavailable(_))), "{undone:?}");
+
+        let after = sqlite.begin().await?;
+        assert_eq!(after.all::<i64>("SELECT COUNT(*) FROM things", &[])?, [0]);
+        after.execute("INSERT INTO things VALUES ('next')", &[])?;
+        after.finish(true).await?;
+        assert_eq!(
+            sqlite
+                .readers()
+                .all::<i64>("SELECT COUNT(*) FROM things", &[])
+                .await?,
+            [1]
+        );
+        let _ = std::fs::remove_dir_all(folder);
+        Ok(())
     }
 }
