@@ -1,0 +1,112 @@
+//! The data that measured servers hold: deterministic, the same in every comparison.
+//!
+//! Product n (1 to 10,000) is in category (n - 1) % 50 + 1 and costs 5.00 to 1,004.99; there are 1,000,000 of each but
+//! of the last, the hot one: 500. "steel" stands in about a twelfth of the names. Customers are
+//! u001@bench.example to u064@bench.example.
+
+pub(crate) const PRODUCTS: u32 = 10_000;
+pub(crate) const CATEGORIES: u32 = 50;
+pub(crate) const USERS: usize = 64;
+const HOT_STOCK: i64 = 500;
+const STOCK: i64 = 1_000_000;
+
+const ADJECTIVES: [&str; 12] = [
+    "Small", "Heavy", "Blue", "Smart", "Quiet", "Rapid", "Classic", "Modern", "Compact", "Robust",
+    "Light", "Bright",
+];
+const MATERIALS: [&str; 12] = [
+    "Steel", "Cotton", "Wooden", "Leather", "Plastic", "Copper", "Granite", "Rubber", "Ceramic",
+    "Paper", "Silk", "Bamboo",
+];
+const NOUNS: [&str; 12] = [
+    "Lamp", "Chair", "Watch", "Bottle", "Jacket", "Keyboard", "Knife", "Backpack", "Mug", "Table",
+    "Wallet", "Speaker",
+];
+const TEXT: &str = "Made for daily use, tested in the shop and at home. Ships within two days, \
+                    may be returned within thirty days, and carries a two year warranty. ";
+
+pub(crate) struct Category {
+    pub(crate) name: String,
+    pub(crate) slug: String,
+    pub(crate) description: String,
+}
+
+pub(crate) struct Product {
+    pub(crate) sku: String,
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) price: String,
+    pub(crate) stock: i64,
+    pub(crate) category: String,
+}
+
+pub(crate) fn categories() -> impl Iterator<Item = Category> {
+    (1..=CATEGORIES).map(|n| Category {
+        name: format!("Category {n:02}"),
+        slug: format!("category-{n:02}"),
+        description: format!("All goods of category {n:02}."),
+    })
+}
+
+pub(crate) fn product(n: u32) -> Product {
+    let pick = |salt| (mix(n, salt) % 12) as usize;
+    let (adjective, material, noun) = (ADJECTIVES[pick(1)], MATERIALS[pick(2)], NOUNS[pick(3)]);
+    let cents = 500 + mix(n, 4) % 100_000;
+    Product {
+        sku: format!("SKU-{n:05}"),
+        name: format!("{adjective} {material} {noun} {n}"),
+        description: format!(
+            "{adjective} {} {}. {TEXT}",
+            material.to_lowercase(),
+            noun.to_lowercase()
+        ),
+        price: format!("{}.{:02}", cents / 100, cents % 100),
+        stock: if n == PRODUCTS { HOT_STOCK } else { STOCK },
+        category: format!("category-{:02}", (n - 1) % CATEGORIES + 1),
+    }
+}
+
+pub(crate) fn user(n: usize) -> String {
+    format!("u{n:03}@bench.example")
+}
+
+fn mix(n: u32, salt: u32) -> u32 {
+    let mut x = n
+        .wrapping_mul(2_654_435_761)
+        .wrapping_add(salt.wrapping_mul(40_503));
+    x ^= x >> 15;
+    x = x.wrapping_mul(2_246_822_519);
+    x ^ (x >> 13)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Figures of the program that loads the other servers.
+    #[test]
+    fn the_data_is_what_other_servers_are_measured_with() {
+        let all: Vec<_> = (1..=PRODUCTS).map(product).collect();
+        let cents = |p: &Product| p.price.replace('.', "").parse::<i64>().unwrap();
+        assert_eq!(all.iter().map(cents).sum::<i64>(), 507_347_624);
+        assert_eq!(all.iter().filter(|p| p.name.contains("Steel")).count(), 855);
+        let second = &all[1];
+        assert_eq!(
+            (second.name.as_str(), second.price.as_str(), second.stock),
+            ("Modern Leather Knife 2", "779.62", 1_000_000)
+        );
+        assert_eq!(
+            (all[4998].name.as_str(), all[4998].category.as_str()),
+            ("Robust Copper Knife 4999", "category-49")
+        );
+        assert_eq!(
+            (all[9999].name.as_str(), all[9999].stock),
+            ("Classic Wooden Mug 10000", 500)
+        );
+        assert!(
+            second
+                .description
+                .starts_with("Modern leather knife. Made for daily use")
+        );
+    }
+}
