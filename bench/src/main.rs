@@ -1,6 +1,7 @@
 //! Loads a shop server on loopback: replays a real order book, proves that races end well, measures how fast it is.
 
 mod adapter;
+mod crash;
 mod dataset;
 mod http;
 mod invoices;
@@ -77,6 +78,11 @@ enum Verb {
         #[arg(long)]
         log: PathBuf,
     },
+    /// Replay while the server is killed again and again; nothing acknowledged may be lost
+    #[command(
+        after_help = "Example:\n  DATABASE_URL=sqlite:///tmp/crash.db bench crash online-retail.csv.gz --kills 20 --admin-email admin@example.com --admin-password …"
+    )]
+    Crash(crash::Options),
     /// Race: many clients buy one product until they are refused; as many orders as pieces
     #[command(
         after_help = "Example:\n  bench hot --stock 500 --clients 64 --admin-email admin@example.com --admin-password …"
@@ -143,6 +149,7 @@ async fn run(cli: Cli) -> Result<bool> {
     let admin = (cli.admin_email.as_str(), cli.admin_password.as_str());
     match cli.verb {
         Verb::Replay(options) => replay::replay(options, cli.url, admin, output).await,
+        Verb::Crash(options) => crash::crash(options, cli.url, admin, output).await,
         Verb::Verify { log } => verify::verify(cli.url, admin, &log, output).await,
         Verb::Hot(options) => races::hot(options, Race::new(cli.url, admin).await?, output).await,
         Verb::SameCart(options) => {

@@ -25,7 +25,7 @@ pub(crate) struct Options {
     file: PathBuf,
     /// How many clean invoices to place
     #[arg(long, default_value_t = 3000)]
-    invoices: usize,
+    pub(crate) invoices: usize,
     /// How many customers shop at once
     #[arg(long, default_value_t = 16)]
     customers: usize,
@@ -34,7 +34,7 @@ pub(crate) struct Options {
     cancel_every: usize,
     /// Write each acknowledged order here, for `bench verify`
     #[arg(long, value_name = "FILE")]
-    log: Option<PathBuf>,
+    pub(crate) log: Option<PathBuf>,
     /// What there is of each product at the start
     #[arg(long, default_value_t = 1_000_000)]
     stock: i64,

@@ -77,7 +77,7 @@ pub(crate) async fn verify(
     Ok(found.problems.is_empty())
 }
 
-fn read(log: &Path) -> Result<BTreeMap<i64, Acknowledged>> {
+pub(crate) fn read(log: &Path) -> Result<BTreeMap<i64, Acknowledged>> {
     let text = std::fs::read_to_string(log)
         .with_context(|| format!("{} cannot be read", log.display()))?;
     let mut orders = BTreeMap::new();
