@@ -1,3 +1,50 @@
+//! The shop: features in a line, of which each may use those before it, on a common ground.
+//!
+//! `ARCHITECTURE.md` has the shape; `http/` turns requests into calls and results into answers.
+
+// The ground.
+pub mod app;
+pub mod caller;
+pub mod clock;
 pub mod config;
-pub mod import;
+pub mod error;
+pub mod http;
+pub mod ids;
 pub mod migrations;
+pub mod paging;
+pub mod values;
+pub mod words;
+
+// The features, in their order.
+pub mod accounts;
+pub mod events;
+pub mod health;
+pub mod idempotency;
+pub mod import;
+pub mod settings;
+
+use http::Routes;
+
+/// The routes of all features.
+pub fn routes() -> Vec<Routes> {
+    vec![health::routes()]
+}
+
+/// Every statement that the features run, for the test that prepares them on both engines.
+pub fn statements() -> Vec<&'static str> {
+    [
+        settings::store::STATEMENTS,
+        idempotency::store::STATEMENTS,
+        events::store::STATEMENTS,
+    ]
+    .concat()
+}
+
+/// Runs a block in a transaction: `transact!(app.db, tx => { … Ok(value) })` is a `Result<_, Error>`.
+/// See [`db::transact!`].
+#[macro_export]
+macro_rules! transact {
+    ($db:expr, $tx:ident => $body:block) => {
+        ::db::transact!($crate::error::Error, $db, $tx => $body)
+    };
+}

@@ -1,0 +1,50 @@
+//! What every part of the shop works with: the database, the settings, the clock, and what features keep on this node.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use db::Db;
+use money::{Currency, Money};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::settings;
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+pub struct Parts {
+    pub db: Db,
+    pub config: Config,
+    pub clock: Clock,
+    /// The shop's; all amounts are in it.
+    pub currency: Currency,
+}
+
+impl App {
+    /// # Errors
+    /// The database is away, or the shop has another currency than `config` says.
+    pub async fn new(config: Config, db: Db, clock: Clock) -> anyhow::Result<App> {
+        settings::ensure_currency(&db, config.currency).await?;
+        let currency = config.currency;
+        Ok(App(Arc::new(Parts {
+            db,
+            config,
+            clock,
+            currency,
+        })))
+    }
+
+    /// `129999` as `"1299.99"`, as amounts stand in answers.
+    pub fn amount(&self, minor: i64) -> String {
+        Money::new(minor, self.currency).format()
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

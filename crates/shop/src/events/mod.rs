@@ -1,0 +1,62 @@
+//! What happened, for those who wake on it: rows of the outbox, written in the transaction that caused them.
+//!
+//! A new event is a variant here. Its payload may grow; a change of meaning is a new `version`.
+
+pub mod store;
+
+use db::{Tx, args};
+use serde::Serialize;
+
+use crate::clock::Time;
+use crate::error::{Error, Result};
+use crate::ids::{OrderId, ProductId, UserId};
+
+/// Notes an event in the transaction that caused it.
+pub async fn record(tx: &Tx, event: &Event, now: Time) -> Result<()> {
+    let payload = serde_json::to_string(event).map_err(Error::internal)?;
+    tx.execute(
+        store::ADD_EVENT,
+        args![event.topic(), event.version(), payload, now],
+    )
+    .await?;
+    Ok(())
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum Event {
+    UserRegistered {
+        user_id: UserId,
+    },
+    ProductChanged {
+        product_id: ProductId,
+    },
+    OrderPlaced {
+        order_id: OrderId,
+    },
+    OrderCancelled {
+        order_id: OrderId,
+    },
+    OrderStatusChanged {
+        order_id: OrderId,
+        axis: &'static str,
+        from: String,
+        to: String,
+    },
+}
+
+impl Event {
+    pub fn topic(&self) -> &'static str {
+        match self {
+            Event::UserRegistered { .. } => "user.registered",
+            Event::ProductChanged { .. } => "product.changed",
+            Event::OrderPlaced { .. } => "order.placed",
+            Event::OrderCancelled { .. } => "order.cancelled",
+            Event::OrderStatusChanged { .. } => "order.status_changed",
+        }
+    }
+
+    fn version(&self) -> i64 {
+        1
+    }
+}

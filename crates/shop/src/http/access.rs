@@ -1,0 +1,281 @@
+//! Who asks: extractors that refuse those who may not. A handler says by its arguments who may call it.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use axum::extract::{ConnectInfo, FromRequestParts, OptionalFromRequestParts};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, header};
+
+use super::aliases::Via;
+use crate::accounts;
+use crate::app::App;
+use crate::caller::{Admin, CartToken, Client, Shopper, User};
+use crate::config::Config;
+use crate::error::{Code, Error, Result};
+
+/// The cookie of a guest's cart.
+pub const CART_COOKIE: &str = "cart_session";
+/// The header of a guest's cart, in requests and in the answer that made the cart.
+pub const CART_HEADER: &str = "x-cart-token";
+
+/// More hops than any honest chain of proxies has.
+const MAX_HOPS: usize = 32;
+
+impl FromRequestParts<App> for User {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        user(parts, app).await?.ok_or_else(|| {
+            Code::NotAuthenticated.with("Send an access token: Authorization: Bearer …")
+        })
+    }
+}
+
+/// Nobody is fine; a bad token is not.
+impl OptionalFromRequestParts<App> for User {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Option<Self>> {
+        user(parts, app).await
+    }
+}
+
+impl FromRequestParts<App> for Admin {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let user = <User as FromRequestParts<App>>::from_request_parts(parts, app).await?;
+        if user.is_admin() {
+            Ok(Admin(user))
+        } else {
+            Err(Code::PermissionDenied.with("Only admins may do this."))
+        }
+    }
+}
+
+/// Was the request made below `admin/`? Then its caller is an admin.
+#[derive(Clone, Copy, Debug)]
+pub struct ViaAdmin(pub bool);
+
+impl FromRequestParts<App> for ViaAdmin {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let via = parts.extensions.get::<Via>().is_some_and(|via| via.admin);
+        if via {
+            Admin::from_request_parts(parts, app).await?;
+        }
+        Ok(ViaAdmin(via))
+    }
+}
+
+impl FromRequestParts<App> for Shopper {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let user = user(parts, app).await?;
+        let by_header = parts
+            .headers
+            .get(CART_HEADER)
+            .and_then(|value| value.to_str().ok())
+            .filter(|t| !t.is_empty());
+        let token = by_header.or_else(|| cookie(&parts.headers, CART_COOKIE));
+        let by_cookie = user.is_none() && by_header.is_none() && token.is_some();
+        if by_cookie && is_write(&parts.method) && !same_site(&parts.headers, &app.config) {
+            return Err(
+                Code::CsrfFailed.with("A cart cookie alone does not let another site write.")
+            );
+        }
+        let cart_token = token
+            .filter(|token| token.len() <= 200)
+            .map(|token| CartToken(token.to_owned()));
+        Ok(Shopper {
+            user,
+            cart_token,
+            by_cookie,
+        })
+    }
+}
+
+impl FromRequestParts<App> for Client {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        Ok(client(
+            &parts.headers,
+            parts.extensions.get::<ConnectInfo<SocketAddr>>(),
+            &app.config,
+        ))
+    }
+}
+
+/// Whoever the bearer token stands for, looked up once a request.
+async fn user(parts: &mut Parts, app: &App) -> Result<Option<User>> {
+    #[derive(Clone)]
+    struct Known(Option<User>);
+
+    if let Some(known) = parts.extensions.get::<Known>() {
+        return Ok(known.0);
+    }
+    let user = match bearer(&parts.headers)? {
+        Some(token) => Some(accounts::authenticate(app, token).await?),
+        None => None,
+    };
+    parts.extensions.insert(Known(user));
+    Ok(user)
+}
+
+/// The token of `Authorization: Bearer …`, its only place.
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
+    let mut all = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = all.next() else {
+        return Ok(None);
+    };
+    let invalid = || Code::TokenInvalid.with("Authorization must be: Bearer <access token>.");
+    let (scheme, token) = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.split_once(' '))
+        .ok_or_else(invalid)?;
+    if !scheme.eq_ignore_ascii_case("bearer") || all.next().is_some() {
+        return Err(invalid());
+    }
+    Ok(Some(token.trim()))
+}
+
+fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let all = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    all.flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(other, value)| *other == name && !value.is_empty())
+        .map(|(_, value)| value)
+}
+
+fn is_write(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// Did the request come from this shop's own pages, a listed origin, or no page at all?
+fn same_site(headers: &HeaderMap, config: &Config) -> bool {
+    if let Some(origin) = headers.get(header::ORIGIN) {
+        let origin = origin.to_str().unwrap_or("null");
+        return origin.eq_ignore_ascii_case(&config.public_url)
+            || config.cors_allowed_origins.allows(origin);
+    }
+    headers
+        .get("sec-fetch-site")
+        .is_none_or(|site| site == "same-origin" || site == "none")
+}
+
+/// The address behind trusted proxies: the rightmost hop that is none of them.
+pub fn client(
+    headers: &HeaderMap,
+    peer: Option<&ConnectInfo<SocketAddr>>,
+    config: &Config,
+) -> Client {
+    let peer = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| {
+        peer.0.ip().to_canonical()
+    });
+    let trusted = |ip: IpAddr| {
+        config
+            .trusted_proxies
+            .iter()
+            .any(|network| network.contains(ip))
+    };
+    let mut ip = peer;
+    if trusted(peer) {
+        let hops = headers
+            .get_all("x-forwarded-for")
+            .iter()
+            .rev()
+            .filter_map(|value| value.to_str().ok());
+        for hop in hops.flat_map(|value| value.rsplit(',')).take(MAX_HOPS) {
+            // A hop that is no address ends what can be believed.
+            let Some(hop) = parse_hop(hop.trim()) else {
+                break;
+            };
+            ip = hop;
+            if !trusted(hop) {
+                break;
+            }
+        }
+    }
+    let agent = headers
+        .get(header::USER_AGENT)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let user_agent = agent
+        .unwrap_or_default()
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(400)
+        .collect();
+    Client { ip, user_agent }
+}
+
+/// `1.2.3.4`, `1.2.3.4:5`, `::1`, `[::1]:5`.
+fn parse_hop(text: &str) -> Option<IpAddr> {
+    let address = text
+        .parse::<IpAddr>()
+        .or_else(|_| text.parse::<SocketAddr>().map(|address| address.ip()));
+    let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    address
+        .ok()
+        .or_else(bracketed)
+        .map(|ip: IpAddr| ip.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Sources;
+
+    fn seen(peer: &str, forwarded: &[&str]) -> String {
+        let flags = [
+            ("ENVIRONMENT", "testing"),
+            ("TRUSTED_PROXIES", "10.0.0.0/8"),
+        ];
+        let config = Config::from_sources(&Sources::from_flags(&flags)).unwrap();
+        let mut headers = HeaderMap::new();
+        for value in forwarded {
+            headers.append("x-forwarded-for", value.parse().unwrap());
+        }
+        let peer = ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 1));
+        client(&headers, Some(&peer), &config).ip.to_string()
+    }
+
+    #[test]
+    fn forwarding_headers_count_only_from_trusted_proxies() {
+        assert_eq!(seen("203.0.113.9", &["1.2.3.4"]), "203.0.113.9");
+        assert_eq!(seen("10.0.0.1", &["1.2.3.4"]), "1.2.3.4");
+        assert_eq!(seen("::ffff:10.0.0.1", &["1.2.3.4"]), "1.2.3.4");
+    }
+
+    #[test]
+    fn the_rightmost_untrusted_hop_counts() {
+        assert_eq!(seen("10.0.0.1", &["6.6.6.6, 1.2.3.4, 10.9.9.9"]), "1.2.3.4");
+        assert_eq!(
+            seen("10.0.0.1", &["6.6.6.6", "1.2.3.4:99", "10.9.9.9"]),
+            "1.2.3.4"
+        );
+        assert_eq!(
+            seen("10.0.0.1", &["6.6.6.6, [2001:db8::1]:80"]),
+            "2001:db8::1"
+        );
+        assert_eq!(seen("10.0.0.1", &["6.6.6.6, ::ffff:1.2.3.4"]), "1.2.3.4");
+    }
+
+    #[test]
+    fn garbage_and_endless_chains_are_harmless() {
+        assert_eq!(seen("10.0.0.1", &["6.6.6.6, garbage"]), "10.0.0.1");
+        assert_eq!(
+            seen("10.0.0.1", &["6.6.6.6, garbage, 10.0.0.7"]),
+            "10.0.0.7"
+        );
+        let long = vec!["10.0.0.2"; 1000].join(",");
+        assert_eq!(seen("10.0.0.1", &[&format!("1.2.3.4,{long}")]), "10.0.0.2");
+    }
+}

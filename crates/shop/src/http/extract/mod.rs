@@ -1,0 +1,15 @@
+//! From requests to values. Every fault of a request is reported in one answer.
+
+mod body;
+mod fields;
+mod json;
+mod path;
+mod query;
+mod reader;
+
+pub use body::{In, Keyed, MAX_JSON, raw_bytes};
+pub use fields::{Json, Patch, TextOr};
+pub use json::Node;
+pub use path::{Id, PathKey, PathText};
+pub use query::{Param, Params, Query, QueryInput};
+pub use reader::{Field, Reader};

@@ -1,0 +1,164 @@
+//! Reads a body or a query into a type and notes every fault on the way.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+
+use money::Currency;
+use serde_json::Value;
+
+use super::json::Node;
+use crate::app::App;
+use crate::error::{Error, Fault, NON_FIELD, Result};
+use crate::http::schema::Schemas;
+
+/// A type that can be a member of a body or a parameter of a query.
+pub trait Field: Sized {
+    /// May be left out.
+    const OPTIONAL: bool = false;
+    /// Takes `null`; for others it is a fault before [`Field::read`] is asked.
+    const NULLABLE: bool = false;
+
+    /// `None` when at least one fault was noted.
+    fn read(node: &Node<'_>, reader: &mut Reader) -> Option<Self>;
+
+    fn absent(reader: &mut Reader) -> Option<Self> {
+        reader.fault("required", "This field is required.")
+    }
+
+    /// Its JSON schema.
+    fn schema(schemas: &mut Schemas) -> Value;
+}
+
+/// Where the reading stands, and what was wrong so far.
+pub struct Reader {
+    pub currency: Currency,
+    pub max_quantity: i64,
+    pub in_query: bool,
+    path: String,
+    faults: Vec<Fault>,
+}
+
+impl Reader {
+    pub fn new(app: &App, in_query: bool) -> Self {
+        Reader {
+            currency: app.currency,
+            max_quantity: app.config.cart_max_quantity,
+            in_query,
+            path: String::new(),
+            faults: Vec::new(),
+        }
+    }
+
+    /// Notes a fault at the present place.
+    pub fn fault<T>(
+        &mut self,
+        code: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Option<T> {
+        let attr = if self.path.is_empty() {
+            NON_FIELD.to_owned()
+        } else {
+            self.path.clone()
+        };
+        self.faults.push(Fault {
+            attr,
+            code,
+            detail: detail.into().into_owned(),
+            in_query: self.in_query,
+        });
+        None
+    }
+
+    /// Runs `read` one step deeper.
+    pub fn within<T>(
+        &mut self,
+        step: impl Display,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<T> {
+        let length = self.path.len();
+        if length > 0 {
+            self.path.push('.');
+        }
+        self.path.push_str(&step.to_string());
+        let value = read(self);
+        self.path.truncate(length);
+        value
+    }
+
+    /// A value that is there.
+    pub fn value<T: Field>(&mut self, node: &Node<'_>) -> Option<T> {
+        if *node == Node::Null && !T::NULLABLE {
+            return self.fault("null", "This field may not be null.");
+        }
+        T::read(node, self)
+    }
+
+    pub fn members<'n, 'a>(
+        &mut self,
+        node: &'n Node<'a>,
+    ) -> Option<&'n [(Cow<'a, str>, Node<'a>)]> {
+        match node {
+            Node::Object(members) => Some(members),
+            _ => self.fault("invalid", "Invalid data. Expected an object."),
+        }
+    }
+
+    /// The member called `name` or, when it is not there, one of `also`. Others are ignored.
+    pub fn member<T: Field>(
+        &mut self,
+        members: &[(Cow<'_, str>, Node<'_>)],
+        name: &str,
+        also: &[&str],
+    ) -> Option<T> {
+        let name = name.trim_start_matches("r#");
+        let find = |name: &str| members.iter().find(|(other, _)| other == name);
+        match find(name).or_else(|| also.iter().find_map(|name| find(name))) {
+            Some((found, node)) => self.within(found, |reader| reader.value(node)),
+            None => self.within(name, T::absent),
+        }
+    }
+
+    /// The value, or all faults in one error.
+    pub fn finish<T>(self, value: Option<T>) -> Result<T> {
+        match value {
+            Some(value) if self.faults.is_empty() => Ok(value),
+            _ => Err(Error::faults(self.faults)),
+        }
+    }
+}
+
+/// Declares the body of a request: the struct, its reader and its schema.
+///
+/// Fields are read by their [`Field`] type; `Option` may be absent or null; `#[also("product")]` names other
+/// spellings; doc comments become descriptions in the API document.
+#[macro_export]
+macro_rules! input {
+    (
+        $(#[doc = $doc:literal])*
+        $(#[derive($($derive:path),* $(,)?)])?
+        $vis:vis struct $name:ident {
+            $($(#[doc = $field_doc:literal])* $(#[also($($also:literal),+)])? $field_vis:vis $field:ident : $type:ty),* $(,)?
+        }
+    ) => {
+        $(#[doc = $doc])*
+        $(#[derive($($derive),*)])?
+        $vis struct $name { $($(#[doc = $field_doc])* $field_vis $field: $type),* }
+
+        impl $crate::http::extract::Field for $name {
+            fn read(
+                node: &$crate::http::extract::Node<'_>,
+                reader: &mut $crate::http::extract::Reader,
+            ) -> Option<Self> {
+                let _members = reader.members(node)?;
+                $(let $field: Option<$type> = reader.member(_members, stringify!($field), &[$($($also),+)?]);)*
+                Some(Self { $($field: $field?),* })
+            }
+
+            fn schema(schemas: &mut $crate::http::schema::Schemas) -> serde_json::Value {
+                schemas.object(stringify!($name), concat!($($doc, "\n",)* ""), |_object| {
+                    $(_object.property::<$type>(stringify!($field), concat!($($field_doc, "\n",)* ""));)*
+                })
+            }
+        }
+    };
+}

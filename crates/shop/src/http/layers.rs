@@ -1,0 +1,341 @@
+//! What every request passes through: its id, limits, address and host, and what every answer carries.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+
+use super::aliases::{self, Asked};
+use super::problem::{self, Failed};
+use super::{access, cors};
+use crate::app::App;
+use crate::error::{Code, Error};
+
+const MAX_URL: usize = 8 * 1024;
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The id of a request, on its answer and in the log.
+#[derive(Clone)]
+pub struct RequestId(pub HeaderValue);
+
+/// Around everything.
+pub(super) async fn around(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request_id(request.headers());
+    let asked = Asking::of(&request, &app);
+    request.extensions_mut().insert(RequestId(id.clone()));
+
+    let preflight = cors::preflight(request.method(), request.headers());
+    let is_preflight = preflight.is_some();
+    let target = aliases::resolve(request.method(), request.uri().path());
+    let login_as_400 = target.via.login_as_400;
+    let mut response = match (preflight, refusal(&request, &app)) {
+        (_, Some(error)) => error.into_response(),
+        (Some(answer), _) => answer,
+        (None, None) => {
+            redirect(&mut request, target);
+            answer(request, next, &app).await
+        }
+    };
+
+    if let Some(Failed(error)) = response.extensions_mut().remove::<Failed>() {
+        let request_id = id.to_str().unwrap_or_default();
+        log_failure(&error, request_id);
+        let reader = problem::Reader {
+            request_id,
+            wants_problem_json: asked.wants_problem_json,
+            login_as_400,
+        };
+        problem::write(&mut response, &error, &reader);
+    }
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED
+        || asked.method == Method::OPTIONS && !is_preflight
+    {
+        complete_allow(response.headers_mut(), &asked.path);
+    }
+    cors::allow(
+        &mut response,
+        asked.origin.as_ref(),
+        &app.config.cors_allowed_origins,
+        is_preflight,
+    );
+    security_headers(response.headers_mut(), &app, asked.has_token);
+    response.headers_mut().insert(REQUEST_ID, id.clone());
+    log_access(&asked, response.status(), started, &id);
+    response
+}
+
+/// What of the request is needed when it is gone.
+struct Asking {
+    method: Method,
+    path: String,
+    origin: Option<HeaderValue>,
+    wants_problem_json: bool,
+    has_token: bool,
+    client: std::net::IpAddr,
+}
+
+impl Asking {
+    fn of(request: &Request, app: &App) -> Self {
+        let headers = request.headers();
+        let accept = headers
+            .get_all(header::ACCEPT)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
+        let peer = request
+            .extensions()
+            .get::<ConnectInfo<std::net::SocketAddr>>();
+        Asking {
+            method: request.method().clone(),
+            path: request.uri().path().to_owned(),
+            origin: headers.get(header::ORIGIN).cloned(),
+            wants_problem_json: accept
+                .into_iter()
+                .any(|value| value.contains("application/problem+json")),
+            has_token: headers.contains_key(header::AUTHORIZATION),
+            client: access::client(headers, peer, &app.config).ip,
+        }
+    }
+}
+
+/// The id that the client sent, when it is safe to show; else a new one.
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    let safe = |value: &&HeaderValue| {
+        let bytes = value.as_bytes();
+        (1..=64).contains(&bytes.len())
+            && bytes
+                .iter()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(b))
+    };
+    headers
+        .get(REQUEST_ID)
+        .filter(safe)
+        .cloned()
+        .unwrap_or_else(|| {
+            let mut bytes = [0u8; 12];
+            // Without chance ids repeat, which harms nobody.
+            let _ = getrandom::fill(&mut bytes);
+            let text = bytes.iter().fold(String::with_capacity(24), |text, byte| {
+                text + &format!("{byte:02x}")
+            });
+            HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("none"))
+        })
+}
+
+/// Why a request is not looked at further.
+fn refusal(request: &Request, app: &App) -> Option<Error> {
+    if request
+        .uri()
+        .path_and_query()
+        .is_some_and(|uri| uri.as_str().len() > MAX_URL)
+    {
+        return Some(Code::UriTooLong.with("At most 8 KiB."));
+    }
+    let mut hosts = request
+        .headers()
+        .get_all(header::HOST)
+        .iter()
+        .map(|value| value.to_str().unwrap_or(""));
+    let refuse = || Some(Code::HostNotAllowed.with("This host name is not in ALLOWED_HOSTS."));
+    // Whoever watches over the process knows its address, not its name.
+    if is_probe(request.uri().path()) {
+        return None;
+    }
+    let authority = request.uri().host();
+    let unknown = |host: &str| !app.config.allows_host(host);
+    if hosts.any(unknown) || authority.is_some_and(unknown) {
+        refuse()
+    } else {
+        None
+    }
+}
+
+fn is_probe(path: &str) -> bool {
+    matches!(
+        path.trim_end_matches('/').rsplit('/').next(),
+        Some("livez" | "readyz")
+    )
+}
+
+/// Points the request at the route that its path means.
+fn redirect(request: &mut Request, target: aliases::Target) {
+    request.extensions_mut().insert(target.via);
+    if let Some(method) = target.method {
+        *request.method_mut() = method;
+    }
+    let Some(path) = target.path else { return };
+    let asked = request.uri().clone();
+    let text = match asked.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path,
+    };
+    if let Ok(uri) = text.parse::<Uri>() {
+        *request.uri_mut() = uri;
+        request.extensions_mut().insert(Asked(asked));
+    }
+}
+
+/// The handler's answer, whatever becomes of it.
+async fn answer(request: Request, next: Next, app: &App) -> Response {
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
+    match tokio::time::timeout(app.config.request_timeout, answer).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(panic)) => {
+            Error::internal(format!("panic: {}", panic_text(&*panic))).into_response()
+        }
+        Err(_) => Code::Timeout
+            .with("The request took too long.")
+            .into_response(),
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a message")
+}
+
+/// Adds the methods that aliases give to a path.
+fn complete_allow(headers: &mut HeaderMap, path: &str) {
+    let more = aliases::methods_at(path);
+    let mut all: Vec<&str> = headers
+        .get(header::ALLOW)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("")
+        .split(',')
+        .map(str::trim)
+        .collect();
+    all.extend(more);
+    all.push("OPTIONS");
+    all.retain(|method| !method.is_empty());
+    let mut seen = Vec::new();
+    all.retain(|method| {
+        !seen.contains(method) && {
+            seen.push(method);
+            true
+        }
+    });
+    if let Ok(value) = HeaderValue::from_str(&all.join(", ")) {
+        headers.insert(header::ALLOW, value);
+    }
+}
+
+fn security_headers(headers: &mut HeaderMap, app: &App, has_token: bool) {
+    let mut default = |name: HeaderName, value: &'static str| {
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
+    };
+    default(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    default(
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; frame-ancestors 'none'",
+    );
+    default(header::REFERRER_POLICY, "no-referrer");
+    default(
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-site",
+    );
+    default(header::CACHE_CONTROL, "no-store");
+    if app.config.public_url.starts_with("https://") {
+        default(
+            header::STRICT_TRANSPORT_SECURITY,
+            "max-age=63072000; includeSubDomains",
+        );
+    }
+    // What a caller with a token sees is nobody else's, even where the path is public.
+    if has_token
+        && headers
+            .get(header::CACHE_CONTROL)
+            .is_some_and(|value| value != "no-store")
+    {
+        headers.insert(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("private, no-cache"),
+        );
+        headers.append(header::VARY, HeaderValue::from_static("Authorization"));
+    }
+    // The compressed bytes are others than those that the tag was made of.
+    if headers.contains_key(header::CONTENT_ENCODING)
+        && let Some(tag) = headers.get(header::ETAG).and_then(|tag| tag.to_str().ok())
+        && tag.starts_with('"')
+        && let Ok(weak) = HeaderValue::from_str(&format!("W/{tag}"))
+    {
+        headers.insert(header::ETAG, weak);
+    }
+}
+
+fn log_failure(error: &Error, request_id: &str) {
+    let code = error.code().as_str();
+    match (error.code().status(), error.source_text()) {
+        (500, source) => {
+            let source = source.unwrap_or_default();
+            tracing::error!(request_id, code, source, "{code}: {source}");
+        }
+        (_, Some(source)) => tracing::warn!(request_id, code, source, "{code}: {source}"),
+        _ => {}
+    }
+}
+
+fn log_access(asked: &Asking, status: StatusCode, started: Instant, id: &HeaderValue) {
+    if !tracing::enabled!(target: "access", tracing::Level::INFO) {
+        return;
+    }
+    let (method, status) = (asked.method.as_str(), status.as_u16());
+    let path = shown_path(&asked.path);
+    let ms = started.elapsed().as_secs_f64() * 1000.0;
+    let request_id = id.to_str().unwrap_or_default();
+    let client = asked.client;
+    tracing::info!(target: "access", request_id, method, path, status, ms, %client, "{method} {path} {status} in {ms:.1} ms");
+}
+
+/// A path without its query, and without parts that may be secrets: whatever is long or odd.
+fn shown_path(path: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    let parts = path.split('/').take(12).map(|part| {
+        if part.len() <= 20 && part.bytes().all(plain) {
+            part
+        } else {
+            "…"
+        }
+    });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_safe_request_id_is_taken_over() {
+        let with = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(
+                REQUEST_ID,
+                HeaderValue::from_bytes(value.as_bytes()).unwrap(),
+            );
+            request_id(&headers)
+        };
+        assert_eq!(with("abc-1.2:3_4"), "abc-1.2:3_4");
+        for unsafe_id in ["", "a b", "a\"b", "é", &"x".repeat(65)] {
+            let made = with(unsafe_id);
+            assert_eq!(made.len(), 24, "{unsafe_id}");
+        }
+    }
+
+    #[test]
+    fn secrets_in_paths_are_not_logged() {
+        assert_eq!(shown_path("/api/v1/products/7/"), "/api/v1/products/7/");
+        let token = "Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5";
+        assert_eq!(
+            shown_path(&format!("/api/v1/auth/verify-email/{token}/")),
+            "/api/v1/auth/verify-email/…/"
+        );
+        assert_eq!(shown_path("/a%0Ab/"), "/…/");
+    }
+}

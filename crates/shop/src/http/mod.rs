@@ -1,0 +1,78 @@
+//! From requests to calls and from results to answers. To add a route, add a line to the `routes()` of its feature;
+//! everything here is about all of them: reading, refusing, errors, lists, paths, and the API document.
+
+pub mod access;
+pub mod aliases;
+pub mod answer;
+mod cors;
+mod docs;
+pub mod extract;
+mod layers;
+pub mod openapi;
+mod problem;
+mod routes;
+pub mod schema;
+
+use axum::Router;
+use axum::http::{Method, StatusCode};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
+
+pub use answer::{WithHeader, cached, created, json, json_text, no_content, ok};
+pub use layers::RequestId;
+pub use routes::{Op, Routes, Who};
+
+use crate::app::App;
+use crate::error::{Code, Error};
+
+/// The whole shop as one service.
+pub fn router(app: App) -> Router {
+    let mut features = crate::routes();
+    features.push(docs::routes());
+    serve(app, features)
+}
+
+/// The shop with other routes, for tests of the ground.
+pub fn serve(app: App, features: Vec<Routes>) -> Router {
+    let mut inner = Router::new();
+    for feature in features {
+        inner = inner.merge(feature.router);
+    }
+    let compressed = SizeAbove::new(1024)
+        .and(NotForContentType::IMAGES)
+        .and(NotForContentType::SSE);
+    let inner: Router = inner
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .layer(
+            CompressionLayer::new()
+                .gzip(true)
+                .br(true)
+                .compress_when(compressed),
+        )
+        .with_state(app.clone());
+    // Paths are rewritten around the router that looks at them.
+    Router::new()
+        .fallback_service(inner)
+        .layer(from_fn_with_state(app, layers::around))
+}
+
+async fn no_route(request: axum::extract::Request) -> Response {
+    let asked = request.extensions().get::<aliases::Asked>();
+    let path = asked.map_or(request.uri().path(), |asked| asked.0.path());
+    match (aliases::methods_at(path).is_empty(), request.method()) {
+        (true, _) => Error::from(Code::NotFound).into_response(),
+        (false, &Method::OPTIONS) => StatusCode::NO_CONTENT.into_response(),
+        (false, _) => Error::from(Code::MethodNotAllowed).into_response(),
+    }
+}
+
+/// axum adds `Allow`.
+async fn no_method(method: Method) -> Response {
+    match method {
+        Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
+        _ => Error::from(Code::MethodNotAllowed).into_response(),
+    }
+}

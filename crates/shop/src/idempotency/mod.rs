@@ -1,0 +1,86 @@
+//! Repeated requests: the same `Idempotency-Key` and body get the first answer again.
+//!
+//! Words: the *scope* is the caller (`user:7`, `guest:…`), the *operation* what is asked for (`place_order`).
+//! The record commits with the effect, so a crash in between leaves neither; a twin waits for the first and
+//! replays its answer. Only 2xx answers are kept, for 24 hours: an error rolls the claim back with everything.
+
+pub mod store;
+
+use std::time::Duration;
+
+use db::Tx;
+
+use crate::clock::Time;
+use crate::error::{Code, Result};
+
+const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
+
+/// A key that a client sent, with the hash of what it asked for.
+#[derive(Clone, Debug)]
+pub struct IdempotencyKey {
+    pub key: String,
+    pub request_hash: [u8; 32],
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// Do it, then [`keep`] the answer in the same transaction.
+    New,
+    /// It was done: answer this again, with `Idempotency-Replayed: true`.
+    Replay { status: u16, answer: String },
+}
+
+/// Claims the key for this transaction; 422 when it was used for another request.
+pub async fn claim(
+    tx: &Tx,
+    scope: &str,
+    operation: &str,
+    key: &IdempotencyKey,
+    now: Time,
+) -> Result<Claim> {
+    let name = store::Name {
+        scope,
+        operation,
+        key: &key.key,
+    };
+    if store::claim(tx, &name, &key.request_hash, now, now - KEPT_FOR).await? {
+        return Ok(Claim::New);
+    }
+    match store::find(tx, &name).await? {
+        Some((hash, _, _)) if hash != key.request_hash => Err(Code::IdempotencyKeyReused.with(
+            "This Idempotency-Key was used with another body. Use a new key for a new request.",
+        )),
+        Some((_, status, answer)) if status > 0 => Ok(Claim::Replay {
+            status: u16::try_from(status).unwrap_or(200),
+            answer,
+        }),
+        _ => Err(Code::IdempotencyInProgress.into()),
+    }
+}
+
+/// Keeps the answer beside its effect. It should hold no secret: those are derived again at a replay.
+pub async fn keep(
+    tx: &Tx,
+    scope: &str,
+    operation: &str,
+    key: &IdempotencyKey,
+    status: u16,
+    answer: &str,
+) -> Result<()> {
+    store::keep(
+        tx,
+        &store::Name {
+            scope,
+            operation,
+            key: &key.key,
+        },
+        status,
+        answer,
+    )
+    .await
+}
+
+/// Forgets what is older than 24 hours; for the housekeeping job.
+pub async fn forget_old(tx: &Tx, now: Time) -> Result<u64> {
+    store::forget_all_old(tx, now - KEPT_FOR).await
+}

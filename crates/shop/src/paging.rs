@@ -1,0 +1,424 @@
+//! Lists: which rows are wanted, in which order, and the links to the other pages.
+//!
+//! A store asks for one row more than a page holds ([`windowed`]); [`Paging::page`] knows by it whether there is a
+//! next page. By number (`page=3`) or by cursor: the sort keys of the last row seen, opaque to the client.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use db::{Select, Value};
+use serde::Serialize;
+
+use crate::error::{Error, Fault, Result};
+
+/// The page that a client asks for.
+#[derive(Clone, Debug)]
+pub struct Paging {
+    page: i64,
+    page_size: i64,
+    cursor: Option<Vec<Value>>,
+    /// The address of the list with its filters, up to where `page=` or `cursor=` follows.
+    pub link: String,
+}
+
+/// One page of a list.
+#[derive(Debug, Serialize)]
+pub struct Page<T> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<i64>,
+    pub next: Option<String>,
+    pub previous: Option<String>,
+    pub results: Vec<T>,
+}
+
+impl Paging {
+    pub const DEFAULT_SIZE: i64 = 20;
+    const MAX_SIZE: i64 = 100;
+
+    /// `cursor`: empty to start at the first row, else the keys of the last row seen.
+    pub fn new(page: i64, page_size: i64, cursor: Option<Vec<Value>>) -> Self {
+        Paging {
+            page: page.max(1),
+            page_size: page_size.clamp(1, Self::MAX_SIZE),
+            cursor,
+            link: String::new(),
+        }
+    }
+
+    pub fn page_size(&self) -> i64 {
+        self.page_size
+    }
+
+    /// A list by cursor has no `count`, so none need be made.
+    pub fn wants_count(&self) -> bool {
+        self.cursor.is_none()
+    }
+
+    /// Is it the first page, without a cursor?
+    pub fn is_first(&self) -> bool {
+        self.page == 1 && self.cursor.is_none()
+    }
+
+    /// Rows to ask for: one more than the page holds.
+    pub fn limit(&self) -> i64 {
+        self.page_size + 1
+    }
+
+    pub fn offset(&self) -> i64 {
+        if self.cursor.is_some() {
+            0
+        } else {
+            (self.page - 1).saturating_mul(self.page_size)
+        }
+    }
+
+    /// Makes the page of up to [`Paging::limit`] rows. `keys` are the values of the sort keys of a row, the id last.
+    /// 404 for a page beyond the first without rows.
+    pub fn page<T>(
+        &self,
+        mut rows: Vec<T>,
+        count: i64,
+        keys: impl Fn(&T) -> Vec<Value>,
+    ) -> Result<Page<T>> {
+        if rows.is_empty() && self.page > 1 && self.cursor.is_none() {
+            return Err(crate::error::Code::NotFound.with("There is no such page."));
+        }
+        let size = usize::try_from(self.page_size).unwrap_or(usize::MAX);
+        let more = rows.len() > size;
+        rows.truncate(size);
+        let by_number = |page: i64| format!("{}page={page}", self.link);
+        Ok(if self.cursor.is_some() {
+            let last = rows.last().filter(|_| more);
+            let next = last.map(|row| format!("{}cursor={}", self.link, write_cursor(&keys(row))));
+            Page {
+                count: None,
+                next,
+                previous: None,
+                results: rows,
+            }
+        } else {
+            Page {
+                count: Some(count),
+                next: more.then(|| by_number(self.page + 1)),
+                previous: (self.page > 1).then(|| by_number(self.page - 1)),
+                results: rows,
+            }
+        })
+    }
+
+    /// Reads what [`Paging::page`] wrote; empty for the start.
+    pub fn read_cursor(text: &str) -> Option<Vec<Value>> {
+        if text.is_empty() {
+            return Some(Vec::new());
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let values: Vec<serde_json::Value> = serde_json::from_slice(&bytes).ok()?;
+        values
+            .into_iter()
+            .map(|value| match value {
+                serde_json::Value::Number(number) => number.as_i64().map(Value::Int),
+                serde_json::Value::String(text) if !text.contains('\0') => Some(Value::Text(text)),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+fn write_cursor(keys: &[Value]) -> String {
+    let values: Vec<serde_json::Value> = keys
+        .iter()
+        .map(|key| match key {
+            Value::Int(number) => (*number).into(),
+            Value::Text(text) => text.clone().into(),
+            _ => serde_json::Value::Null,
+        })
+        .collect();
+    URL_SAFE_NO_PAD.encode(serde_json::Value::from(values).to_string())
+}
+
+impl<T> Page<T> {
+    pub fn map<U>(self, make: impl FnMut(T) -> U) -> Page<U> {
+        let results = self.results.into_iter().map(make).collect();
+        Page {
+            count: self.count,
+            next: self.next,
+            previous: self.previous,
+            results,
+        }
+    }
+
+    /// A list that is always one page.
+    pub fn whole(results: Vec<T>) -> Self {
+        let count = i64::try_from(results.len()).ok();
+        Page {
+            count,
+            next: None,
+            previous: None,
+            results,
+        }
+    }
+}
+
+/// A column to sort by: its SQL (never null, an integer or a text), and whether from high to low.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SortKey {
+    pub column: &'static str,
+    pub descending: bool,
+    pub is_text: bool,
+}
+
+impl SortKey {
+    pub const fn number(column: &'static str) -> Self {
+        SortKey {
+            column,
+            descending: false,
+            is_text: false,
+        }
+    }
+
+    pub const fn text(column: &'static str) -> Self {
+        SortKey {
+            column,
+            descending: false,
+            is_text: true,
+        }
+    }
+
+    #[must_use]
+    pub const fn desc(self) -> Self {
+        SortKey {
+            descending: true,
+            ..self
+        }
+    }
+}
+
+/// Reads `ordering=-price,name` by the words in `known`; without it `default`. `id` is the last key, in the
+/// direction of the first.
+pub fn ordering(
+    text: Option<&str>,
+    known: &[(&str, SortKey)],
+    default: &[SortKey],
+    id: SortKey,
+) -> Result<Vec<SortKey>> {
+    let mut keys: Vec<SortKey> = Vec::new();
+    for word in text
+        .unwrap_or("")
+        .split(',')
+        .map(str::trim)
+        .filter(|word| !word.is_empty())
+    {
+        let name = word.strip_prefix('-').unwrap_or(word);
+        match known.iter().find(|(other, _)| *other == name) {
+            Some((_, key)) if keys.iter().any(|other| other.column == key.column) => {
+                return Err(fault(
+                    "ordering",
+                    "duplicate",
+                    format!("{name} stands twice."),
+                ));
+            }
+            Some((_, key)) => keys.push(SortKey {
+                descending: word.starts_with('-'),
+                ..*key
+            }),
+            None => {
+                let known: Vec<_> = known.iter().map(|(name, _)| *name).collect();
+                let detail = format!(
+                    "Cannot be sorted by that. Use one of: {}.",
+                    known.join(", ")
+                );
+                return Err(fault("ordering", "invalid_choice", detail));
+            }
+        }
+    }
+    if keys.is_empty() {
+        keys.extend_from_slice(default);
+    }
+    if keys.iter().all(|key| key.column != id.column) {
+        let descending = keys.first().map_or(id.descending, |key| key.descending);
+        keys.push(SortKey { descending, ..id });
+    }
+    Ok(keys)
+}
+
+/// Adds the cursor's condition, the order and the window to a list.
+pub fn windowed(mut select: Select, sort: &[SortKey], paging: &Paging) -> Result<Select> {
+    if let Some(after) = paging.cursor.as_ref().filter(|after| !after.is_empty()) {
+        let fits = after.len() == sort.len()
+            && after
+                .iter()
+                .zip(sort)
+                .all(|(value, key)| matches!(value, Value::Text(_)) == key.is_text);
+        if !fits {
+            return Err(fault(
+                "cursor",
+                "invalid",
+                "This cursor belongs to another order of the list.".to_owned(),
+            ));
+        }
+        let (condition, args) = behind(sort, after);
+        select = select.filter(&condition, args);
+    }
+    let columns: Vec<String> = sort
+        .iter()
+        .map(|key| {
+            format!(
+                "{}{}",
+                key.column,
+                if key.descending { " DESC" } else { "" }
+            )
+        })
+        .collect();
+    Ok(select
+        .order(&columns.join(", "))
+        .window(paging.limit(), paging.offset()))
+}
+
+/// Rows behind `after`: `a > ? OR (a = ? AND b > ?)`, with a first condition that an index can use.
+fn behind(sort: &[SortKey], after: &[Value]) -> (String, Vec<Value>) {
+    let mut args = Vec::new();
+    let mut ways = Vec::new();
+    for last in 0..sort.len() {
+        let mut way = Vec::new();
+        for (at, key) in sort[..=last].iter().enumerate() {
+            let sign = match (at == last, key.descending) {
+                (false, _) => "=",
+                (true, true) => "<",
+                (true, false) => ">",
+            };
+            way.push(format!("{} {sign} ?", key.column));
+            args.push(after[at].clone());
+        }
+        ways.push(format!("({})", way.join(" AND ")));
+    }
+    let first = &sort[0];
+    let bound = format!(
+        "{} {} ?",
+        first.column,
+        if first.descending { "<=" } else { ">=" }
+    );
+    args.insert(0, after[0].clone());
+    (format!("{bound} AND ({})", ways.join(" OR ")), args)
+}
+
+fn fault(attr: &str, code: &'static str, detail: String) -> Error {
+    Error::faults(vec![Fault {
+        attr: attr.to_owned(),
+        code,
+        detail,
+        in_query: true,
+    }])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: &[(&str, SortKey)] = &[
+        ("price", SortKey::number("p.price")),
+        ("name", SortKey::text("p.name")),
+    ];
+    const ID: SortKey = SortKey::number("p.id");
+
+    fn paging(page: i64, cursor: Option<&str>) -> Paging {
+        let mut paging = Paging::new(page, 2, cursor.and_then(Paging::read_cursor));
+        paging.link = "https://shop.test/api/v1/things/?".into();
+        paging
+    }
+
+    #[test]
+    fn links_know_by_one_row_more() {
+        let page = paging(2, None).page(vec![1, 2, 3], 9, |_| vec![]).unwrap();
+        assert_eq!(
+            page.next.as_deref(),
+            Some("https://shop.test/api/v1/things/?page=3")
+        );
+        assert_eq!(
+            page.previous.as_deref(),
+            Some("https://shop.test/api/v1/things/?page=1")
+        );
+        assert_eq!((page.count, page.results), (Some(9), vec![1, 2]));
+        let last = paging(1, None).page(vec![1, 2], 2, |_| vec![]).unwrap();
+        assert_eq!((last.next, last.previous), (None, None));
+    }
+
+    #[test]
+    fn only_the_first_page_may_be_empty() {
+        assert!(
+            paging(1, None)
+                .page(Vec::<i64>::new(), 0, |_| vec![])
+                .unwrap()
+                .results
+                .is_empty()
+        );
+        assert_eq!(
+            paging(2, None)
+                .page(Vec::<i64>::new(), 0, |_| vec![])
+                .unwrap_err()
+                .code()
+                .status(),
+            404
+        );
+        assert_eq!(paging(i64::MAX, None).offset(), i64::MAX);
+    }
+
+    #[test]
+    fn a_cursor_comes_back_as_it_was() {
+        let page = paging(1, Some(""))
+            .page(vec![5, 6, 7], 0, |row| vec![(*row).into(), "Zoë".into()])
+            .unwrap();
+        let next = page.next.unwrap();
+        let cursor = next.split("cursor=").nth(1).unwrap();
+        assert_eq!(
+            Paging::read_cursor(cursor),
+            Some(vec![6.into(), "Zoë".into()])
+        );
+        assert_eq!(page.count, None);
+        for bad in ["x", "bnVsbA", "WzEuNV0", "=", "é"] {
+            assert_eq!(Paging::read_cursor(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn orderings_are_known_words_and_end_with_the_id() {
+        let keys = ordering(Some("-price,name"), KNOWN, &[ID.desc()], ID).unwrap();
+        assert_eq!(
+            keys,
+            [
+                SortKey::number("p.price").desc(),
+                SortKey::text("p.name"),
+                ID.desc()
+            ]
+        );
+        assert_eq!(
+            ordering(None, KNOWN, &[ID.desc()], ID).unwrap(),
+            [ID.desc()]
+        );
+        for bad in ["cost", "price,price", "--price", "price;drop"] {
+            assert_eq!(
+                ordering(Some(bad), KNOWN, &[ID], ID).unwrap_err().fields()[0].attr,
+                "ordering"
+            );
+        }
+    }
+
+    #[test]
+    fn a_cursor_asks_for_the_rows_behind_it() {
+        let sort = ordering(Some("-price"), KNOWN, &[], ID).unwrap();
+        let at = write_cursor(&[100.into(), 7.into()]);
+        let select =
+            windowed(Select::new("SELECT 1 FROM p"), &sort, &paging(1, Some(&at))).unwrap();
+        assert_eq!(
+            select.sql(),
+            "SELECT 1 FROM p WHERE (p.price <= $1 AND ((p.price < $2) OR (p.price = $3 AND p.id < $4))) \
+             ORDER BY p.price DESC, p.id DESC LIMIT $5 OFFSET $6"
+        );
+        assert!(
+            windowed(
+                Select::new("SELECT 1 FROM p"),
+                &sort[..1],
+                &paging(1, Some(&at))
+            )
+            .is_err()
+        );
+    }
+}

@@ -1,0 +1,161 @@
+//! Values that are valid once they exist: they are parsed at the edge and need no second look.
+
+use std::ops::Deref;
+
+/// A deliverable address, as it was typed. Two that differ only in case are one account: compare by [`Email::key`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Email(String);
+
+impl Email {
+    pub fn parse(text: &str) -> Option<Email> {
+        let (local, domain) = text.rsplit_once('@')?;
+        let local_ok = (1..=64).contains(&local.len())
+            && local
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&b))
+            && !local.starts_with('.')
+            && !local.ends_with('.')
+            && !local.contains("..");
+        let label_ok = |label: &str| {
+            (1..=63).contains(&label.len())
+                && label
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
+        let domain_ok =
+            domain.len() <= 190 && domain.contains('.') && domain.split('.').all(label_ok);
+        (local_ok && domain_ok).then(|| Email(text.to_owned()))
+    }
+
+    /// What is unique of it.
+    pub fn key(&self) -> String {
+        self.0.to_ascii_lowercase()
+    }
+}
+
+impl Deref for Email {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<Email> for String {
+    fn from(email: Email) -> String {
+        email.0
+    }
+}
+
+/// Text with at least one visible and at most `MAX` characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text<const MAX: usize>(String);
+
+impl<const MAX: usize> Text<MAX> {
+    /// Without the spaces around it. `Err` names the fault: `blank` or `max_length`.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let text = text.trim();
+        if text.is_empty() {
+            Err("blank")
+        } else if text.chars().count() > MAX {
+            Err("max_length")
+        } else {
+            Ok(Text(text.to_owned()))
+        }
+    }
+}
+
+impl<const MAX: usize> Deref for Text<MAX> {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<const MAX: usize> From<Text<MAX>> for String {
+    fn from(text: Text<MAX>) -> String {
+        text.0
+    }
+}
+
+/// Pieces of something: from 1 to the shop's `CART_MAX_QUANTITY`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quantity(pub i64);
+
+/// Pieces that a line shall have: 0 removes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuantityOrZero(pub i64);
+
+/// An amount in minor units of the shop's currency, of any sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decimal(pub i64);
+
+/// An amount in minor units of the shop's currency that is not negative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Price(pub i64);
+
+/// A thing by number or by name: `7`, `"7"`, `"garden-tools"`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Key {
+    Id(i64),
+    Name(String),
+}
+
+impl Key {
+    /// All digits are an id, all else a name. `None` for what can be neither.
+    pub fn parse(text: &str) -> Option<Key> {
+        if text.is_empty() || text.len() > 255 {
+            None
+        } else if text.bytes().all(|b| b.is_ascii_digit()) {
+            text.parse().ok().map(Key::Id)
+        } else {
+            Some(Key::Name(text.to_owned()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn emails() {
+        for good in ["a@b.co", "Test.User+tag@Example.COM", "x_y@sub.example.org"] {
+            assert!(Email::parse(good).is_some(), "{good}");
+        }
+        let long = format!("{}@b.co", "a".repeat(65));
+        for bad in [
+            "",
+            "a",
+            "a@",
+            "@b.co",
+            "a@b",
+            "a b@c.de",
+            "a@b..co",
+            "a@-b.co",
+            "a@b.co\r\nBcc: x@y.z",
+            ".a@b.co",
+            "é@b.co",
+            &long,
+        ] {
+            assert!(Email::parse(bad).is_none(), "{bad}");
+        }
+        assert_eq!(Email::parse("Case@X.org").unwrap().key(), "case@x.org");
+    }
+
+    #[test]
+    fn texts_are_trimmed_and_bounded() {
+        assert_eq!(&*Text::<5>::parse(" abc ").unwrap(), "abc");
+        assert_eq!(Text::<5>::parse("  "), Err("blank"));
+        assert_eq!(Text::<5>::parse("éééééé"), Err("max_length"));
+        assert!(Text::<5>::parse("ééééé").is_ok());
+    }
+
+    #[test]
+    fn keys_are_ids_or_names() {
+        assert_eq!(Key::parse("7"), Some(Key::Id(7)));
+        assert_eq!(Key::parse("7-up"), Some(Key::Name("7-up".into())));
+        assert_eq!(Key::parse("99999999999999999999"), None);
+    }
+}

@@ -1,0 +1,68 @@
+//! Small closed vocabularies: an enum whose variants are words in the database, in bodies and in queries.
+
+/// `words! { pub enum Role { Admin = "admin", Customer = "customer" } }` gives `ALL`, `as_str`, `parse`, `Display`,
+/// serde, the database column, and a field of `input!` and `query!`.
+#[macro_export]
+macro_rules! words {
+    ($(#[doc = $doc:literal])* $vis:vis enum $name:ident { $($(#[doc = $vdoc:literal])* $variant:ident = $word:literal),* $(,)? }) => {
+        $(#[doc = $doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        $vis enum $name { $($(#[doc = $vdoc])* $variant),* }
+
+        #[allow(dead_code, unreachable_pub, reason = "not every vocabulary needs all of it, nor is public")]
+        impl $name {
+            pub const ALL: &'static [Self] = &[$($name::$variant),*];
+
+            pub fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $word),* }
+            }
+
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|word| word.as_str() == text)
+            }
+        }
+        impl $crate::words::Word for $name {
+            const ALL: &'static [Self] = $name::ALL;
+            fn as_str(self) -> &'static str {
+                $name::as_str(self)
+            }
+        }
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str($name::as_str(*self))
+            }
+        }
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str($name::as_str(*self))
+            }
+        }
+        impl From<$name> for db::Value {
+            fn from(word: $name) -> Self { db::Value::from($name::as_str(word)) }
+        }
+        impl db::Column for $name {
+            fn read(cell: db::Cell<'_>) -> db::Result<Self> { $crate::words::read_column(cell) }
+        }
+    };
+}
+
+pub trait Word: Copy + 'static {
+    const ALL: &'static [Self];
+
+    fn as_str(self) -> &'static str;
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|word| word.as_str() == text)
+    }
+}
+
+pub fn read_column<T: Word>(cell: db::Cell<'_>) -> db::Result<T> {
+    match cell {
+        db::Cell::Text(text) => {
+            T::parse(text).ok_or_else(|| db::DbError::Other(format!("unknown word {text}").into()))
+        }
+        _ => Err(db::DbError::Other(
+            "a column should be a word but is not text".into(),
+        )),
+    }
+}
