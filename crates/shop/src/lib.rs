@@ -21,6 +21,7 @@ pub mod events;
 pub mod health;
 pub mod idempotency;
 pub mod import;
+pub mod inventory;
 pub mod settings;
 
 use http::Routes;
@@ -36,6 +37,7 @@ pub fn statements() -> Vec<&'static str> {
         settings::store::STATEMENTS,
         idempotency::store::STATEMENTS,
         events::store::STATEMENTS,
+        inventory::STATEMENTS,
     ]
     .concat()
 }

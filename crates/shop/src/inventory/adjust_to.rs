@@ -1,0 +1,43 @@
+//! Sets what can be sold to a figure that somebody counted or decided.
+
+use db::Tx;
+
+use super::stock::{Kind, Movement};
+use super::store;
+use crate::clock::Time;
+use crate::error::{Error, Result};
+use crate::ids::{UserId, VariantId};
+
+/// Makes on hand − reserved equal to each `sellable`; what is reserved stays reserved. No difference, no movement.
+pub async fn adjust_to(
+    tx: &Tx,
+    figures: &[(VariantId, i64)],
+    actor: Option<UserId>,
+    reason: &'static str,
+    now: Time,
+) -> Result<()> {
+    let mut sorted = figures.to_vec();
+    sorted.sort_unstable_by_key(|&(variant, _)| variant);
+    let variants: Vec<VariantId> = sorted.iter().map(|&(variant, _)| variant).collect();
+    // Locked first: the difference is only right as long as nobody else moves.
+    let current = store::lock_items(tx, &variants).await?;
+    let movements: Vec<Movement> = sorted
+        .iter()
+        .zip(current)
+        .map(|(&(variant, sellable), current)| Movement {
+            variant,
+            kind: Kind::Adjusted,
+            quantity: sellable - current,
+            order: None,
+            actor,
+            reason,
+        })
+        .filter(|movement| movement.quantity != 0)
+        .collect();
+    let refused = store::move_stock(tx, &movements, now).await?;
+    if refused.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::internal("a locked stock item refused an adjustment"))
+    }
+}

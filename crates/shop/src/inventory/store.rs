@@ -1,0 +1,108 @@
+//! SQL of the inventory.
+
+use db::{Conn, Tx, args, args_vec};
+use futures_util::future::try_join;
+
+use super::out_of_stock::ShortLine;
+use super::stock::Movement;
+use crate::clock::Time;
+use crate::error::Result;
+use crate::ids::VariantId;
+
+// One text for all kinds: $2 and $3 are what is added to on_hand and reserved.
+const MOVE_ITEM: &str = "UPDATE stock_items SET on_hand = on_hand + $2, reserved = reserved + $3
+  WHERE variant_id = $1 AND location_id = (SELECT id FROM locations WHERE is_default = TRUE)
+    AND on_hand + $2 >= reserved + $3 AND reserved + $3 >= 0";
+
+const INSERT_MOVEMENT: &str =
+    "INSERT INTO stock_movements (stock_item_id, kind, quantity, order_id, actor_id, reason, created_at)
+  SELECT id, CAST($2 AS TEXT), CAST($3 AS BIGINT), CAST($4 AS BIGINT), CAST($5 AS BIGINT), CAST($6 AS TEXT), CAST($7 AS BIGINT)
+  FROM stock_items WHERE variant_id = $1 AND location_id = (SELECT id FROM locations WHERE is_default = TRUE)";
+
+const INSERT_ITEM: &str = "INSERT INTO stock_items (variant_id, location_id)
+  SELECT CAST($1 AS BIGINT), id FROM locations WHERE is_default = TRUE";
+
+const LOCK_ITEM: &str = "UPDATE stock_items SET on_hand = on_hand
+  WHERE variant_id = $1 AND location_id = (SELECT id FROM locations WHERE is_default = TRUE)
+  RETURNING on_hand - reserved";
+
+const FIND_SHORT_LINE: &str =
+    "SELECT p.id AS product_id, v.id AS variant_id, p.name AS product_name, v.title AS variant_title,
+    CAST($2 AS BIGINT) AS requested, COALESCE(s.on_hand - s.reserved, 0) AS available
+  FROM variants v JOIN products p ON p.id = v.product_id
+  LEFT JOIN stock_items s ON s.variant_id = v.id AND s.location_id = (SELECT id FROM locations WHERE is_default = TRUE)
+  WHERE v.id = $1";
+
+pub const STATEMENTS: &[&str] = &[
+    MOVE_ITEM,
+    INSERT_MOVEMENT,
+    INSERT_ITEM,
+    LOCK_ITEM,
+    FIND_SHORT_LINE,
+];
+
+/// Changes stock items and writes the rows that say why; the only way to change them. Returns the places of the
+/// movements that the figures do not allow: then the transaction must not be committed.
+pub(super) async fn move_stock(tx: &Tx, movements: &[Movement], now: Time) -> Result<Vec<usize>> {
+    let changes = movements.iter().map(|m| {
+        let (on_hand, reserved) = m.kind.effect(m.quantity);
+        args_vec![m.variant, on_hand, reserved]
+    });
+    let rows = movements.iter().map(|m| {
+        args_vec![
+            m.variant,
+            m.kind.word(),
+            m.quantity,
+            m.order,
+            m.actor,
+            m.reason,
+            now
+        ]
+    });
+    let (changes, rows): (Vec<_>, Vec<_>) = (changes.collect(), rows.collect());
+    let (changed, _) = try_join(
+        tx.execute_each(MOVE_ITEM, &changes),
+        tx.execute_each(INSERT_MOVEMENT, &rows),
+    )
+    .await?;
+    Ok(changed
+        .iter()
+        .enumerate()
+        .filter(|&(_, &n)| n == 0)
+        .map(|(at, _)| at)
+        .collect())
+}
+
+pub(super) async fn insert_items(tx: &Tx, items: &[(VariantId, i64)]) -> Result<()> {
+    let rows: Vec<_> = items
+        .iter()
+        .map(|&(variant, _)| args_vec![variant])
+        .collect();
+    tx.execute_each(INSERT_ITEM, &rows).await?;
+    Ok(())
+}
+
+/// Locks items and returns what can be sold of each, in the order of `variants`.
+pub(super) async fn lock_items(tx: &Tx, variants: &[VariantId]) -> Result<Vec<i64>> {
+    let mut sellable = Vec::with_capacity(variants.len());
+    for &variant in variants {
+        sellable.push(tx.one(LOCK_ITEM, args![variant]).await?);
+    }
+    Ok(sellable)
+}
+
+/// What is left of variants that were refused, with the names of their products. Reads ahead into the catalog, for
+/// the error's sake only.
+pub(super) async fn find_short_lines(
+    conn: &Conn,
+    short: &[(VariantId, i64)],
+) -> Result<Vec<ShortLine>> {
+    let mut lines = Vec::with_capacity(short.len());
+    for &(variant, requested) in short {
+        lines.extend(
+            conn.optional::<ShortLine>(FIND_SHORT_LINE, args![variant, requested])
+                .await?,
+        );
+    }
+    Ok(lines)
+}
