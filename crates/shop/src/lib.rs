@@ -17,29 +17,38 @@ pub mod words;
 
 // The features, in their order.
 pub mod accounts;
+pub mod cart;
+pub mod check;
 pub mod events;
 pub mod health;
+pub mod housekeeping;
 pub mod idempotency;
 pub mod import;
 pub mod inventory;
+pub mod orders;
 pub mod settings;
 
 use http::Routes;
 
 /// The routes of all features.
 pub fn routes() -> Vec<Routes> {
-    vec![health::routes()]
+    vec![cart::routes(), orders::routes(), health::routes()]
 }
 
 /// Every statement that the features run, for the test that prepares them on both engines.
-pub fn statements() -> Vec<&'static str> {
-    [
+pub fn statements() -> Vec<String> {
+    let fixed = [
         settings::store::STATEMENTS,
         idempotency::store::STATEMENTS,
         events::store::STATEMENTS,
         inventory::STATEMENTS,
-    ]
-    .concat()
+        cart::STATEMENTS,
+    ];
+    let fixed = fixed.concat().into_iter().map(String::from);
+    fixed
+        .chain(orders::statements())
+        .chain(check::statements())
+        .collect()
 }
 
 /// Runs a block in a transaction: `transact!(app.db, tx => { … Ok(value) })` is a `Result<_, Error>`.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use db::Tx;
 
+use crate::app::App;
 use crate::clock::Time;
 use crate::error::{Code, Result};
 
@@ -80,7 +81,16 @@ pub async fn keep(
     .await
 }
 
-/// Forgets what is older than 24 hours; for the housekeeping job.
-pub async fn forget_old(tx: &Tx, now: Time) -> Result<u64> {
-    store::forget_all_old(tx, now - KEPT_FOR).await
+/// Forgets what is older than 24 hours, in small transactions that let other writers in between. Returns how many.
+pub async fn forget_old(app: &App) -> Result<u64> {
+    const BATCH: u32 = 500;
+    let oldest = app.clock.now() - KEPT_FOR;
+    let mut gone = 0;
+    loop {
+        let batch = crate::transact!(app.db, tx => { store::forget_all_old(tx, oldest, BATCH.into()).await })?;
+        gone += batch;
+        if batch < u64::from(BATCH) {
+            return Ok(gone);
+        }
+    }
 }

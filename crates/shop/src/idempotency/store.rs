@@ -10,7 +10,8 @@ const CLAIM: &str = "INSERT INTO idempotency_keys (scope, operation, key, reques
     VALUES ($1, $2, $3, $4, 0, '', $5) ON CONFLICT (scope, operation, key) DO NOTHING";
 const FIND: &str = "SELECT request_hash, status, answer FROM idempotency_keys WHERE scope = $1 AND operation = $2 AND key = $3";
 const KEEP: &str = "UPDATE idempotency_keys SET status = $4, answer = $5 WHERE scope = $1 AND operation = $2 AND key = $3";
-const FORGET_ALL_OLD: &str = "DELETE FROM idempotency_keys WHERE created_at < $1";
+const FORGET_ALL_OLD: &str = "DELETE FROM idempotency_keys WHERE id IN (
+    SELECT id FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
 
 pub const STATEMENTS: &[&str] = &[FORGET_OLD, CLAIM, FIND, KEEP, FORGET_ALL_OLD];
 
@@ -59,6 +60,6 @@ pub(super) async fn keep(tx: &Tx, name: &Name<'_>, status: u16, answer: &str) ->
     Ok(())
 }
 
-pub(super) async fn forget_all_old(tx: &Tx, oldest: Time) -> Result<u64> {
-    Ok(tx.execute(FORGET_ALL_OLD, args![oldest]).await?)
+pub(super) async fn forget_all_old(tx: &Tx, oldest: Time, limit: i64) -> Result<u64> {
+    Ok(tx.execute(FORGET_ALL_OLD, args![oldest, limit]).await?)
 }

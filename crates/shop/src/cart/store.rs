@@ -1,0 +1,240 @@
+//! All SQL of carts.
+
+use db::{Conn, Tx, args, args_vec};
+use futures_util::try_join;
+
+use super::cart::{CartLine, Owner};
+use crate::clock::Time;
+use crate::error::Result;
+use crate::ids::{CartId, CartLineId, ProductId, UserId, VariantId};
+
+/// One statement in two texts: by user and by token. `$1` is the owner in both.
+struct Owned {
+    user: &'static str,
+    guest: &'static str,
+}
+
+macro_rules! owned {
+    ($before:literal OWNER $after:literal) => {
+        Owned {
+            user: concat!($before, "user_id", $after),
+            guest: concat!($before, "token_hash", $after),
+        }
+    };
+}
+
+impl Owned {
+    const fn by(&self, owner: Owner) -> &'static str {
+        match owner {
+            Owner::User(_) => self.user,
+            Owner::Guest(_) => self.guest,
+        }
+    }
+}
+
+const OPEN_USER_CART: &str =
+    "INSERT INTO carts (user_id, created_at, updated_at) VALUES ($1, $2, $2)
+  ON CONFLICT (user_id) DO UPDATE SET version = carts.version + 1, updated_at = $2 RETURNING id";
+
+const OPEN_GUEST_CART: &str =
+    "INSERT INTO carts (token_hash, created_at, updated_at) VALUES ($1, $2, $2) RETURNING id";
+
+const TOUCH_CART: Owned = owned!("UPDATE carts SET version = version + 1, updated_at = $2 WHERE " OWNER " = $1 RETURNING id");
+
+const FIND_CART: Owned = owned!("SELECT id FROM carts WHERE " OWNER " = $1");
+
+// Exactly one variant must fit: the one named, or the only one on sale.
+const ADD_LINE: Owned = owned!("INSERT INTO cart_lines (cart_id, variant_id, quantity, added_at)
+  SELECT c.id, MIN(v.id), CAST($4 AS BIGINT), CAST($5 AS BIGINT)
+  FROM carts c CROSS JOIN products p JOIN variants v ON v.product_id = p.id
+  WHERE c." OWNER " = $1 AND p.id = $2 AND p.is_active = TRUE AND v.is_active = TRUE
+    AND (CAST($3 AS BIGINT) IS NULL OR v.id = $3)
+  GROUP BY c.id HAVING COUNT(*) = 1
+  ON CONFLICT (cart_id, variant_id) DO UPDATE SET quantity = cart_lines.quantity + excluded.quantity
+  RETURNING id, quantity");
+
+const FIND_VARIANTS_ON_SALE: &str =
+    "SELECT v.id FROM products p JOIN variants v ON v.product_id = p.id
+  WHERE p.id = $1 AND p.is_active = TRUE AND v.is_active = TRUE ORDER BY v.position, v.id";
+
+const LIST_LINES: Owned = owned!("SELECT l.id AS id, l.cart_id AS cart_id, l.variant_id AS variant_id,
+    l.quantity AS quantity, l.added_at AS added_at, v.product_id AS product_id, p.name AS product_name,
+    p.slug AS slug, p.image_url AS image_url, v.title AS variant_title, v.sku AS sku, v.price_minor AS price_minor,
+    (p.is_active AND v.is_active) AS is_active, COALESCE(s.on_hand - s.reserved, 0) AS available
+  FROM carts c JOIN cart_lines l ON l.cart_id = c.id JOIN variants v ON v.id = l.variant_id
+  JOIN products p ON p.id = v.product_id
+  LEFT JOIN stock_items s ON s.variant_id = l.variant_id
+    AND s.location_id = (SELECT id FROM locations WHERE is_default = TRUE)
+  WHERE c." OWNER " = $1 ORDER BY l.id");
+
+const SET_QUANTITY: Owned = owned!("UPDATE cart_lines SET quantity = $3
+  WHERE id = $2 AND cart_id = (SELECT id FROM carts WHERE " OWNER " = $1)");
+
+const REMOVE_LINE: Owned = owned!("DELETE FROM cart_lines
+  WHERE id = $2 AND cart_id = (SELECT id FROM carts WHERE " OWNER " = $1)");
+
+const REMOVE_ALL_LINES: &str = "DELETE FROM cart_lines WHERE cart_id = $1";
+
+const DELETE_CART: &str = "DELETE FROM carts WHERE id = $1";
+
+const PUT_LINE: &str =
+    "INSERT INTO cart_lines (cart_id, variant_id, quantity, added_at) VALUES ($1, $2, $3, $4)
+  ON CONFLICT (cart_id, variant_id) DO UPDATE SET quantity = excluded.quantity";
+
+const LIST_STALE_GUEST_CARTS: &str = "SELECT id FROM carts
+  WHERE id > $1 AND token_hash IS NOT NULL AND updated_at < $2 ORDER BY id LIMIT $3";
+
+const DELETE_STALE_CART: &str = "DELETE FROM carts WHERE id = $1 AND updated_at < $2";
+
+pub const STATEMENTS: &[&str] = &[
+    OPEN_USER_CART,
+    OPEN_GUEST_CART,
+    TOUCH_CART.user,
+    TOUCH_CART.guest,
+    FIND_CART.user,
+    FIND_CART.guest,
+    ADD_LINE.user,
+    ADD_LINE.guest,
+    FIND_VARIANTS_ON_SALE,
+    LIST_LINES.user,
+    LIST_LINES.guest,
+    SET_QUANTITY.user,
+    SET_QUANTITY.guest,
+    REMOVE_LINE.user,
+    REMOVE_LINE.guest,
+    REMOVE_ALL_LINES,
+    DELETE_CART,
+    PUT_LINE,
+    LIST_STALE_GUEST_CARTS,
+    DELETE_STALE_CART,
+];
+
+/// Bumps the version of a cart that exists and holds it until the transaction ends.
+pub(super) async fn touch_cart(tx: &Tx, owner: Owner, now: Time) -> Result<Option<CartId>> {
+    Ok(tx.optional(TOUCH_CART.by(owner), args![owner, now]).await?)
+}
+
+/// As [`touch_cart`], and makes the cart of a user who has none.
+pub(super) async fn open_user_cart(tx: &Tx, user: UserId, now: Time) -> Result<CartId> {
+    Ok(tx.one(OPEN_USER_CART, args![user, now]).await?)
+}
+
+/// Makes the cart of a guest under a token that was just drawn.
+pub(super) async fn open_guest_cart(tx: &Tx, token_hash: [u8; 32], now: Time) -> Result<CartId> {
+    Ok(tx.one(OPEN_GUEST_CART, args![token_hash, now]).await?)
+}
+
+pub(super) async fn find_cart(conn: &Conn, owner: Owner) -> Result<Option<CartId>> {
+    Ok(conn.optional(FIND_CART.by(owner), args![owner]).await?)
+}
+
+/// Adds up; the cart must be held. The line and its quantity then, or nothing when no single variant fits.
+pub(super) async fn add_line(
+    tx: &Tx,
+    owner: Owner,
+    product: ProductId,
+    variant: Option<VariantId>,
+    quantity: i64,
+    now: Time,
+) -> Result<Option<(CartLineId, i64)>> {
+    Ok(tx
+        .optional(
+            ADD_LINE.by(owner),
+            args![owner, product, variant, quantity, now],
+        )
+        .await?)
+}
+
+pub(super) async fn find_variants_on_sale(
+    conn: &Conn,
+    product: ProductId,
+) -> Result<Vec<VariantId>> {
+    Ok(conn.all(FIND_VARIANTS_ON_SALE, args![product]).await?)
+}
+
+pub(super) async fn list_lines(conn: &Conn, owner: Owner) -> Result<Vec<CartLine>> {
+    Ok(conn.all(LIST_LINES.by(owner), args![owner]).await?)
+}
+
+pub(super) async fn set_quantity(
+    tx: &Tx,
+    owner: Owner,
+    line: CartLineId,
+    quantity: i64,
+) -> Result<bool> {
+    Ok(tx
+        .execute(SET_QUANTITY.by(owner), args![owner, line, quantity])
+        .await?
+        == 1)
+}
+
+pub(super) async fn remove_line(tx: &Tx, owner: Owner, line: CartLineId) -> Result<bool> {
+    Ok(tx
+        .execute(REMOVE_LINE.by(owner), args![owner, line])
+        .await?
+        == 1)
+}
+
+pub(super) async fn remove_all_lines(tx: &Tx, cart: CartId) -> Result<()> {
+    tx.execute(REMOVE_ALL_LINES, args![cart]).await?;
+    Ok(())
+}
+
+pub(super) async fn delete_cart(tx: &Tx, cart: CartId) -> Result<()> {
+    tx.execute(DELETE_CART, args![cart]).await?;
+    Ok(())
+}
+
+/// Sets lines of a cart that is held to these quantities.
+pub(super) async fn put_lines(
+    tx: &Tx,
+    cart: CartId,
+    lines: &[(VariantId, i64)],
+    now: Time,
+) -> Result<()> {
+    let rows: Vec<_> = lines
+        .iter()
+        .map(|&(variant, quantity)| args_vec![cart, variant, quantity, now])
+        .collect();
+    tx.execute_each(PUT_LINE, &rows).await?;
+    Ok(())
+}
+
+/// Holds a cart until the transaction ends and reads all of it: nobody else can order or change it meanwhile.
+pub async fn claim_cart(
+    tx: &Tx,
+    owner: Owner,
+    now: Time,
+) -> Result<Option<(CartId, Vec<CartLine>)>> {
+    let (cart, lines) = try_join!(touch_cart(tx, owner, now), list_lines(tx, owner))?;
+    Ok(cart.map(|cart| (cart, lines)))
+}
+
+/// Empties a claimed cart for good: a guest's token dies with it.
+pub async fn consume_cart(tx: &Tx, owner: Owner, cart: CartId) -> Result<()> {
+    match owner {
+        Owner::User(_) => remove_all_lines(tx, cart).await,
+        Owner::Guest(_) => delete_cart(tx, cart).await,
+    }
+}
+
+/// Guest carts that nobody has touched since `before`, beyond the id `after`.
+pub(super) async fn list_stale_guest_carts(
+    conn: &Conn,
+    after: CartId,
+    before: Time,
+    limit: i64,
+) -> Result<Vec<CartId>> {
+    Ok(conn
+        .all(LIST_STALE_GUEST_CARTS, args![after, before, limit])
+        .await?)
+}
+
+pub(super) async fn delete_stale_carts(tx: &Tx, carts: &[CartId], before: Time) -> Result<u64> {
+    let rows: Vec<_> = carts.iter().map(|&cart| args_vec![cart, before]).collect();
+    Ok(tx
+        .execute_each(DELETE_STALE_CART, &rows)
+        .await?
+        .into_iter()
+        .sum())
+}

@@ -1,0 +1,20 @@
+//! What is thrown away by and by. Runs now and then beside a busy shop, so each part works in small transactions.
+
+use crate::app::App;
+use crate::error::Result;
+use crate::{cart, idempotency};
+
+/// How many rows went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    pub idempotency_keys: u64,
+    pub guest_carts: u64,
+}
+
+/// Forgets answers kept for repeated requests after 24 hours, and guest carts untouched for 30 days.
+pub async fn sweep(app: &App) -> Result<Swept> {
+    Ok(Swept {
+        idempotency_keys: idempotency::forget_old(app).await?,
+        guest_carts: cart::sweep_carts(app).await?,
+    })
+}

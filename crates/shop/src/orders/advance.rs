@@ -1,0 +1,125 @@
+//! One step of an order that is held: the only writer of state, status and history, and of what a step entails.
+
+use db::Tx;
+use futures_util::try_join;
+
+use super::order::{OrderLine, OrderRow, Source, Status};
+use super::store;
+use crate::clock::Time;
+use crate::error::{Code, Error, Result};
+use crate::events::{self, Event};
+use crate::ids::{OrderId, UserId, VariantId};
+use crate::inventory;
+
+/// An order whose row is held until the transaction ends.
+pub struct Held {
+    pub row: OrderRow,
+    pub lines: Vec<OrderLine>,
+}
+
+pub(super) async fn hold(tx: &Tx, order: OrderId, now: Time) -> Result<Held> {
+    let ids = [order];
+    let (row, lines) = try_join!(
+        store::hold_order(tx, order, now),
+        store::list_lines(tx, &ids)
+    )?;
+    Ok(Held { row, lines })
+}
+
+/// Carries out a command; 409 `invalid_transition` when it is impossible from here.
+pub async fn advance(
+    tx: &Tx,
+    held: &Held,
+    command: Status,
+    actor: Option<UserId>,
+    now: Time,
+) -> Result<()> {
+    let order = &held.row;
+    let (state, step) = order
+        .state()
+        .after(command)
+        .ok_or_else(|| invalid_transition(order, command))?;
+    let confirmed_at = order.confirmed_at.or(state.confirmed.then_some(now));
+    let captured = if command == Status::Paid {
+        order.total_minor
+    } else {
+        order.captured_minor
+    };
+    let event = match command {
+        Status::Cancelled => Event::OrderCancelled { order_id: order.id },
+        _ => Event::OrderStatusChanged {
+            order_id: order.id,
+            axis: step.axis.as_str(),
+            from: step.from.unwrap_or_default().to_owned(),
+            to: step.to.to_owned(),
+        },
+    };
+    try_join!(
+        store::save_state(tx, order.id, state, confirmed_at, captured),
+        store::insert_step(tx, order.id, step, actor, now),
+        events::record(tx, &event, now),
+        entail(tx, held, command, actor, now),
+    )?;
+    Ok(())
+}
+
+/// What a command does beside changing the state.
+async fn entail(
+    tx: &Tx,
+    held: &Held,
+    command: Status,
+    actor: Option<UserId>,
+    now: Time,
+) -> Result<()> {
+    let Held { row, .. } = held;
+    match command {
+        Status::Cancelled => inventory::release(tx, row.id, &held.promised(), actor, now).await,
+        Status::Shipped => {
+            let promised = held.promised();
+            try_join!(
+                inventory::sell(tx, row.id, &promised, actor, now),
+                store::ship_lines(tx, row.id)
+            )?;
+            Ok(())
+        }
+        Status::Paid => store::insert_manual_payment(tx, row, actor, now)
+            .await
+            .map(|_| ()),
+        _ => Ok(()),
+    }
+}
+
+impl Held {
+    /// What stock still holds for the order. History that was taken over never moved any.
+    fn promised(&self) -> Vec<(VariantId, i64)> {
+        if self.row.source == Source::Import {
+            return Vec::new();
+        }
+        let open = self
+            .lines
+            .iter()
+            .filter_map(|line| Some((line.variant_id?, line.quantity - line.shipped_quantity)));
+        open.filter(|&(_, quantity)| quantity > 0).collect()
+    }
+}
+
+fn invalid_transition(order: &OrderRow, command: Status) -> Error {
+    let possible: Vec<&str> = order
+        .state()
+        .possible()
+        .into_iter()
+        .map(Status::as_str)
+        .collect();
+    let next = if possible.is_empty() {
+        "It stays so.".to_owned()
+    } else {
+        format!("Possible: {}.", possible.join(", "))
+    };
+    Code::InvalidTransition
+        .with(format!(
+            "The order is {} and cannot become {command}. {next}",
+            order.status
+        ))
+        .member("status_now", order.status.as_str())
+        .member("possible", possible)
+}

@@ -1,0 +1,487 @@
+//! The HTTP face of orders.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName};
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use super::cancel_order::{self, Canceller};
+use super::find_orders::{self, Access, Filter};
+use super::names::{hash_order_token, order_token};
+use super::order::{
+    Axis, FulfillmentStatus, HistoryRow, Order, OrderLine, OrderRef, PaymentMethod, PaymentStatus,
+    Status,
+};
+use super::place_order::{self, PlaceOrder, Placed, Repeat};
+use super::update_status;
+use crate::app::App;
+use crate::caller::{Admin, Shopper, User};
+use crate::clock::Time;
+use crate::error::{Code, Error, Fault, Result};
+use crate::http::extract::{In, Json, Keyed, PathText, Query, TextOr};
+use crate::http::{Op, Routes, WithHeader, created, json_text, ok};
+use crate::ids::{OrderId, OrderLineId, ProductId, UserId, VariantId};
+use crate::paging::Paging;
+use crate::values::{Decimal, Email};
+use crate::{input, query};
+
+pub fn routes() -> Routes {
+    let place_op = Op::new("place_order", "Order what is in the cart")
+        .shopper()
+        .keyed_body::<PlaceOrderIn>()
+        .answers::<OrderOut>(201)
+        .errors(&[
+            Code::CartEmpty,
+            Code::AmountLimit,
+            Code::OutOfStock,
+            Code::PriceChanged,
+            Code::ProductUnavailable,
+            Code::CsrfFailed,
+        ]);
+    let list_op = Op::new(
+        "list_orders",
+        "Your orders, newest first; all orders for admins",
+    )
+    .user()
+    .query::<OrderQuery>();
+    let cancel_op = Op::new("cancel_order", "Cancel an order; its stock is given back")
+        .shopper()
+        .answers::<OrderOut>(200)
+        .errors(&[Code::NotCancellable]);
+    let status_op = Op::new("update_order_status", "Move an order on")
+        .admin()
+        .body::<StatusIn>()
+        .answers::<OrderOut>(200)
+        .errors(&[Code::InvalidTransition]);
+    Routes::tag("orders")
+        .post("/orders/", place, place_op)
+        .get("/orders/", list, list_op.lists::<OrderOut>())
+        .get(
+            "/orders/{id}/",
+            show,
+            Op::new("show_order", "An order by id or order number")
+                .shopper()
+                .answers::<OrderOut>(200),
+        )
+        .post("/orders/{id}/cancel/", cancel, cancel_op)
+        .patch("/orders/{id}/update_status/", change_status, status_op)
+}
+
+/// The header that opens a guest's order.
+const ORDER_TOKEN: &str = "x-order-token";
+/// Characters of an address or a note.
+const LONGEST_TEXT: usize = 4000;
+
+input! {
+    /// Body of `POST orders/`; all of it is optional.
+    struct PlaceOrderIn {
+        /// A text or an object, given back as it came.
+        shipping_address: Option<TextOr<Json>>,
+        /// One of your stored addresses.
+        shipping_address_id: Option<i64>,
+        /// A text or an object, given back as it came.
+        billing_address: Option<TextOr<Json>>,
+        /// One of your stored addresses.
+        billing_address_id: Option<i64>,
+        /// `cod` when it is left out.
+        payment_method: Option<PaymentMethod>,
+        /// Of a guest; an account's own address is taken.
+        email: Option<Email>,
+        /// The total that the buyer saw; another one is refused.
+        expected_total: Option<Decimal>,
+        note: Option<String>,
+    }
+}
+
+input! {
+    /// Body of `PATCH orders/{id}/update_status/`.
+    struct StatusIn {
+        status: Status,
+    }
+}
+
+query! {
+    struct OrderQuery {
+        status: Option<Status>,
+        /// Admins: an id or an email address.
+        user: Option<String>,
+        /// A day in the shop's time zone (`2026-01-31`, from its start) or a moment.
+        date_from: Option<String>,
+        /// A day (to its end) or a moment.
+        date_to: Option<String>,
+        /// Part of the order number or the email address.
+        search: Option<String>,
+        paging: Paging,
+    }
+}
+
+async fn place(
+    State(app): State<App>,
+    shopper: Shopper,
+    Keyed { key, body }: Keyed<PlaceOrderIn>,
+) -> Result<Response> {
+    let request = body.checked()?;
+    let answer = |order: &Order| OrderOut::new(&app, order).to_text();
+    let repeat = key.as_ref().map(|key| Repeat {
+        key,
+        answer: &answer,
+    });
+    Ok(
+        match place_order::place_order(&app, &shopper, &request, repeat).await? {
+            Placed::New(order) => {
+                let mut out = OrderOut::new(&app, &order);
+                if shopper.user.is_none() {
+                    out.order_token = Some(order_token(&app, &out.order_number)?);
+                }
+                created(&out)
+            }
+            Placed::Before { answer } => {
+                let answer = if shopper.user.is_none() {
+                    with_token(&app, &answer)?
+                } else {
+                    answer
+                };
+                json_text(201, answer)
+                    .with_header(HeaderName::from_static("idempotency-replayed"), "true")
+            }
+        },
+    )
+}
+
+async fn list(
+    State(app): State<App>,
+    user: User,
+    Query(query): Query<OrderQuery>,
+) -> Result<Response> {
+    let access = access(Some(&user), &HeaderMap::new());
+    let paging = query.paging.clone();
+    let filter = query.into_filter(&app)?;
+    let conn = app.db.read().await?;
+    let orders = find_orders::list_orders(&conn, &access, &filter, &paging).await?;
+    let count = match paging.wants_count() {
+        true => find_orders::count_orders(&conn, &access, &filter).await?,
+        false => 0,
+    };
+    let page = paging.page(orders, count, |order| vec![order.row.id.into()])?;
+    Ok(ok(&page.map(|order| OrderOut::new(&app, &order))))
+}
+
+async fn show(
+    State(app): State<App>,
+    user: Option<User>,
+    headers: HeaderMap,
+    PathText(order): PathText,
+) -> Result<Response> {
+    let conn = app.db.read().await?;
+    let access = access(user.as_ref(), &headers);
+    let order = find_orders::find_order(&conn, &OrderRef::parse(&order), &access).await?;
+    Ok(ok(&OrderOut::new(&app, &order)))
+}
+
+async fn cancel(
+    State(app): State<App>,
+    user: Option<User>,
+    headers: HeaderMap,
+    PathText(order): PathText,
+) -> Result<Response> {
+    let by = match user {
+        Some(user) if user.is_admin() => Canceller::Staff(user.id),
+        _ => Canceller::Customer(user.map(|user| user.id)),
+    };
+    let access = access(user.as_ref(), &headers);
+    let order = cancel_order::cancel_order(&app, by, &OrderRef::parse(&order), &access).await?;
+    Ok(ok(&OrderOut::new(&app, &order)))
+}
+
+async fn change_status(
+    State(app): State<App>,
+    admin: Admin,
+    PathText(order): PathText,
+    In(body): In<StatusIn>,
+) -> Result<Response> {
+    let order =
+        update_status::update_status(&app, &admin, &OrderRef::parse(&order), body.status).await?;
+    Ok(ok(&OrderOut::new(&app, &order)))
+}
+
+fn access(user: Option<&User>, headers: &HeaderMap) -> Access {
+    if user.is_some_and(User::is_admin) {
+        return Access::All;
+    }
+    let token = headers
+        .get(ORDER_TOKEN)
+        .and_then(|value| value.to_str().ok())
+        .filter(|token| !token.is_empty());
+    Access::Owner {
+        user: user.map(|user| user.id),
+        token_hash: token.map(hash_order_token),
+    }
+}
+
+impl PlaceOrderIn {
+    fn checked(self) -> Result<PlaceOrder> {
+        for (attr, id) in [
+            ("shipping_address_id", self.shipping_address_id),
+            ("billing_address_id", self.billing_address_id),
+        ] {
+            if id.is_some() {
+                return Err(Error::field(
+                    attr,
+                    "does_not_exist",
+                    "You have no such address.",
+                ));
+            }
+        }
+        let note = self.note.unwrap_or_default();
+        if note.chars().count() > LONGEST_TEXT {
+            return Err(too_long("note"));
+        }
+        Ok(PlaceOrder {
+            shipping_address: address("shipping_address", self.shipping_address)?,
+            billing_address: address("billing_address", self.billing_address)?,
+            payment_method: self.payment_method.unwrap_or(PaymentMethod::Cod),
+            email: self.email.map(String::from).unwrap_or_default(),
+            expected_total: self.expected_total.map(|total| total.0),
+            note,
+        })
+    }
+}
+
+/// JSON text; a blank one is none.
+fn address(attr: &str, address: Option<TextOr<Json>>) -> Result<Option<String>> {
+    let json = match address {
+        None => return Ok(None),
+        Some(TextOr::Text(text)) if text.trim().is_empty() => return Ok(None),
+        Some(TextOr::Text(text)) => serde_json::to_string(&text),
+        Some(TextOr::Object(Json(object))) => serde_json::to_string(&object),
+    };
+    let json = json.map_err(Error::internal)?;
+    if json.chars().count() > LONGEST_TEXT {
+        Err(too_long(attr))
+    } else {
+        Ok(Some(json))
+    }
+}
+
+fn too_long(attr: &str) -> Error {
+    Error::field(
+        attr,
+        "max_length",
+        format!("Ensure this field has no more than {LONGEST_TEXT} characters."),
+    )
+}
+
+impl OrderQuery {
+    fn into_filter(self, app: &App) -> Result<Filter> {
+        Ok(Filter {
+            status: self.status,
+            user: self.user,
+            from: self
+                .date_from
+                .map(|text| moment(app, "date_from", &text, false))
+                .transpose()?,
+            until: self
+                .date_to
+                .map(|text| moment(app, "date_to", &text, true))
+                .transpose()?,
+            search: self.search,
+        })
+    }
+}
+
+/// A day of the shop, its start or its end, or a moment as it stands.
+fn moment(app: &App, attr: &str, text: &str, end: bool) -> Result<Time> {
+    let zone = &app.config.time_zone;
+    let day = text
+        .parse::<jiff::civil::Date>()
+        .ok()
+        .filter(|_| !text.contains(['T', ' ', ':']));
+    let day = match day {
+        Some(day) if end => day.tomorrow().ok(),
+        day => day,
+    };
+    let timestamp = match day {
+        Some(day) => day
+            .to_zoned(zone.clone())
+            .ok()
+            .map(|start| start.timestamp()),
+        None => text.parse::<jiff::Timestamp>().ok(),
+    };
+    timestamp.map(Time::from).ok_or_else(|| {
+        let detail = "Expected a day such as 2026-01-31 or a moment such as 2026-01-31T12:00:00Z."
+            .to_owned();
+        Error::faults(vec![Fault {
+            attr: attr.to_owned(),
+            code: "invalid",
+            detail,
+            in_query: true,
+        }])
+    })
+}
+
+/// Puts the token back into a guest's answer, which was kept without it.
+fn with_token(app: &App, answer: &str) -> Result<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        order_number: String,
+    }
+    let Named { order_number } = serde_json::from_str(answer).map_err(Error::internal)?;
+    let token = order_token(app, &order_number)?;
+    let body = answer
+        .strip_suffix('}')
+        .ok_or_else(|| Error::internal("an order's answer is no object"))?;
+    Ok(format!("{body},\"order_token\":\"{token}\"}}"))
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OrderOut {
+    id: OrderId,
+    order_number: String,
+    /// Null for guests.
+    user: Option<UserId>,
+    user_email: String,
+    #[schema(value_type = String)]
+    status: Status,
+    #[schema(value_type = String)]
+    payment_status: PaymentStatus,
+    #[schema(value_type = String)]
+    fulfillment_status: FulfillmentStatus,
+    payment_method: String,
+    currency: String,
+    subtotal: String,
+    discount_total: String,
+    shipping_total: String,
+    tax_total: String,
+    total_amount: String,
+    /// A text or an object, as it was given.
+    #[schema(value_type = Option<serde_json::Value>)]
+    shipping_address: Option<Box<RawValue>>,
+    #[schema(value_type = Option<serde_json::Value>)]
+    billing_address: Option<Box<RawValue>>,
+    note: String,
+    items: Vec<OrderItemOut>,
+    prices_include_tax: bool,
+    /// Pieces.
+    items_count: i64,
+    history: Vec<HistoryOut>,
+    created_at: Time,
+    updated_at: Time,
+    /// Only in the answer that placed a guest's order: opens it again, as header `X-Order-Token`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order_token: Option<String>,
+}
+
+/// A copy of what was bought, as it was called and priced then.
+#[derive(Serialize, ToSchema)]
+struct OrderItemOut {
+    id: OrderLineId,
+    product_id: Option<ProductId>,
+    variant_id: Option<VariantId>,
+    product_name: String,
+    sku: Option<String>,
+    quantity: i64,
+    price: String,
+    subtotal: String,
+    discount: String,
+    tax: String,
+}
+
+/// One step on one of the three axes.
+#[derive(Serialize, ToSchema)]
+struct HistoryOut {
+    at: Time,
+    #[schema(value_type = String)]
+    axis: Axis,
+    from: Option<String>,
+    to: String,
+    /// The account that did it; null for guests and the shop itself.
+    by: Option<UserId>,
+    note: String,
+}
+
+impl OrderOut {
+    pub(crate) fn new(app: &App, order: &Order) -> Self {
+        let Order {
+            row,
+            lines,
+            history,
+        } = order;
+        OrderOut {
+            id: row.id,
+            order_number: row.order_number.clone(),
+            user: row.user_id,
+            user_email: row.email.clone(),
+            status: row.status,
+            payment_status: row.payment_status,
+            fulfillment_status: row.fulfillment_status,
+            payment_method: row.payment_method.clone(),
+            currency: row.currency.clone(),
+            subtotal: app.amount(row.subtotal_minor),
+            discount_total: app.amount(row.discount_minor),
+            shipping_total: app.amount(row.shipping_minor),
+            tax_total: app.amount(row.tax_minor),
+            total_amount: app.amount(row.total_minor),
+            shipping_address: raw(row.shipping_address.as_deref()),
+            billing_address: raw(row.billing_address.as_deref()),
+            note: row.note.clone(),
+            items: lines
+                .iter()
+                .map(|line| OrderItemOut::new(app, line))
+                .collect(),
+            prices_include_tax: row.prices_include_tax,
+            items_count: row.items_count,
+            history: history.iter().map(HistoryOut::from).collect(),
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            order_token: None,
+        }
+    }
+
+    fn to_text(&self) -> Result<String> {
+        serde_json::to_string(self).map_err(Error::internal)
+    }
+}
+
+/// Stored as JSON, shown as it is; what is none is shown as a text.
+fn raw(address: Option<&str>) -> Option<Box<RawValue>> {
+    let address = address?;
+    RawValue::from_string(address.to_owned())
+        .or_else(|_| serde_json::value::to_raw_value(address))
+        .ok()
+}
+
+impl OrderItemOut {
+    fn new(app: &App, line: &OrderLine) -> Self {
+        let product_name = match line.variant_title.as_str() {
+            "" => line.product_name.clone(),
+            title => format!("{} ({title})", line.product_name),
+        };
+        OrderItemOut {
+            id: line.id,
+            product_id: line.product_id,
+            variant_id: line.variant_id,
+            product_name,
+            sku: line.sku.clone(),
+            quantity: line.quantity,
+            price: app.amount(line.price_minor),
+            subtotal: app.amount(line.subtotal_minor),
+            discount: app.amount(line.discount_minor),
+            tax: app.amount(line.tax_minor),
+        }
+    }
+}
+
+impl From<&HistoryRow> for HistoryOut {
+    fn from(step: &HistoryRow) -> Self {
+        HistoryOut {
+            at: step.at,
+            axis: step.axis,
+            from: step.from_status.clone(),
+            to: step.to_status.clone(),
+            by: step.actor_id,
+            note: step.note.clone(),
+        }
+    }
+}

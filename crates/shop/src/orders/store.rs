@@ -1,0 +1,372 @@
+//! All SQL of orders.
+
+use db::{Conn, Select, Tx, Value, args};
+use futures_util::future::try_join_all;
+
+use super::find_orders::{Access, Filter};
+use super::order::{HistoryRow, OrderLine, OrderRef, OrderRow, State, Step};
+use crate::clock::Time;
+use crate::error::Result;
+use crate::ids::{OrderId, OrderLineId, PaymentId, UserId, VariantId};
+use crate::paging::{Paging, SortKey, windowed};
+
+macro_rules! order_columns {
+    () => {
+        "id, order_number, user_id, email, source, status, lifecycle, confirmed_at, payment_status, \
+         fulfillment_status, payment_method, currency, prices_include_tax, items_count, subtotal_minor, \
+         discount_minor, shipping_minor, tax_minor, total_minor, captured_minor, refunded_minor, shipping_address, \
+         billing_address, note, created_at, updated_at"
+    };
+}
+
+const SELECT_ORDERS: &str = concat!("SELECT ", order_columns!(), " FROM orders");
+const SELECT_ORDER_ID: &str = "SELECT id FROM orders";
+const NEWEST_FIRST: &[SortKey] = &[SortKey::number("id").desc()];
+const COUNT_ORDERS: &str = "SELECT COUNT(*) FROM orders";
+
+const SELECT_LINES: &str =
+    "SELECT order_id, id, product_id, variant_id, product_name, variant_title, sku, quantity,
+    shipped_quantity, price_minor, subtotal_minor, discount_minor, tax_minor FROM order_lines";
+
+const SELECT_HISTORY: &str =
+    "SELECT order_id, at, axis, from_status, to_status, actor_id, note FROM order_history";
+
+// A user's address is copied: what is shown of an order does not change with the account.
+const INSERT_ORDER: &str = "INSERT INTO orders (order_number, user_id, email, token_hash, status, lifecycle,
+    payment_status, fulfillment_status, payment_method, currency, items_count, subtotal_minor, total_minor,
+    shipping_address, billing_address, note, created_at, updated_at)
+  VALUES ($1, $2, COALESCE((SELECT email FROM users WHERE id = $2), CAST($3 AS TEXT)), $4, $5, $6, $7, $8, $9, $10,
+    $11, $12, $12, $13, $14, $15, $16, $16)
+  RETURNING id, email";
+
+const INSERT_LINES: &str =
+    "INSERT INTO order_lines (order_id, product_id, variant_id, product_name, variant_title,
+    sku, quantity, price_minor, subtotal_minor) VALUES ";
+const LINES_A_STATEMENT: usize = 20;
+
+const INSERT_FIRST_STEPS: &str =
+    "INSERT INTO order_history (order_id, axis, from_status, to_status, actor_id, at)
+  VALUES ($1, 'lifecycle', NULL, 'open', $2, $3), ($1, 'payment', NULL, 'pending', $2, $3),
+    ($1, 'fulfillment', NULL, 'unfulfilled', $2, $3)";
+
+const INSERT_STEP: &str =
+    "INSERT INTO order_history (order_id, axis, from_status, to_status, actor_id, at)
+  VALUES ($1, $2, $3, $4, $5, $6)";
+
+const HOLD_ORDER: &str = concat!(
+    "UPDATE orders SET version = version + 1, updated_at = $2 WHERE id = $1 RETURNING ",
+    order_columns!()
+);
+
+const SAVE_STATE: &str =
+    "UPDATE orders SET status = $2, lifecycle = $3, confirmed_at = $4, payment_status = $5,
+    fulfillment_status = $6, captured_minor = $7 WHERE id = $1";
+
+const SHIP_LINES: &str = "UPDATE order_lines SET shipped_quantity = quantity WHERE order_id = $1";
+
+const INSERT_MANUAL_PAYMENT: &str = "INSERT INTO payments (order_id, provider, amount_minor, currency, status,
+    actor_id, created_at, updated_at) VALUES ($1, 'manual', $2, $3, 'succeeded', $4, $5, $5) RETURNING id";
+
+/// All statements, those that are built as filled examples.
+pub fn statements() -> Vec<String> {
+    let full = Filter {
+        status: Some(super::Status::Pending),
+        user: Some("a@example.com".into()),
+        from: Some(Time(0)),
+        until: Some(Time(1)),
+        search: Some("x".into()),
+    };
+    let access = Access::Owner {
+        user: Some(UserId(1)),
+        token_hash: Some([0; 32]),
+    };
+    let mut all: Vec<String> = [
+        INSERT_ORDER,
+        INSERT_FIRST_STEPS,
+        INSERT_STEP,
+        HOLD_ORDER,
+        SAVE_STATE,
+        SHIP_LINES,
+        INSERT_MANUAL_PAYMENT,
+    ]
+    .map(String::from)
+    .into();
+    all.push(insert_lines_sql(1));
+    all.push(insert_lines_sql(LINES_A_STATEMENT));
+    for select in [
+        by_ref(
+            Select::new(SELECT_ORDERS),
+            &OrderRef::Id(OrderId(1)),
+            &access,
+        ),
+        by_ref(
+            Select::new(SELECT_ORDER_ID),
+            &OrderRef::Number("A".into()),
+            &Access::All,
+        ),
+        filtered(Select::new(SELECT_ORDERS), &access, &full)
+            .order("id DESC")
+            .window(1, 0),
+        filtered(Select::new(COUNT_ORDERS), &Access::All, &full),
+        Select::new(SELECT_LINES)
+            .filter_in("order_id", [OrderId(1)])
+            .order("order_id, id"),
+        Select::new(SELECT_HISTORY)
+            .filter_in("order_id", [OrderId(1)])
+            .order("order_id, id"),
+    ] {
+        all.push(select.sql().to_owned());
+    }
+    all
+}
+
+/// What placing an order writes into its row.
+pub(super) struct NewOrder<'a> {
+    pub order_number: &'a str,
+    pub user: Option<UserId>,
+    pub email: &'a str,
+    pub token_hash: Option<[u8; 32]>,
+    pub payment_method: &'a str,
+    pub currency: &'a str,
+    pub items_count: i64,
+    pub total_minor: i64,
+    pub shipping_address: Option<&'a str>,
+    pub billing_address: Option<&'a str>,
+    pub note: &'a str,
+}
+
+/// The id of the order, and the address that it was placed under.
+pub(super) async fn insert_order(
+    tx: &Tx,
+    new: &NewOrder<'_>,
+    now: Time,
+) -> Result<(OrderId, String)> {
+    let state = State::PLACED;
+    let row = args![
+        new.order_number,
+        new.user,
+        new.email,
+        new.token_hash,
+        state.status(),
+        state.lifecycle,
+        state.payment,
+        state.fulfillment,
+        new.payment_method,
+        new.currency,
+        new.items_count,
+        new.total_minor,
+        new.shipping_address,
+        new.billing_address,
+        new.note,
+        now,
+    ];
+    Ok(tx.one(INSERT_ORDER, row).await?)
+}
+
+/// Writes the lines and fills in their ids. Each variant stands in one line.
+pub(super) async fn insert_lines(
+    tx: &Tx,
+    order: OrderId,
+    mut lines: Vec<OrderLine>,
+) -> Result<Vec<OrderLine>> {
+    let written = try_join_all(lines.chunks(LINES_A_STATEMENT).map(|chunk| async move {
+        let mut args: Vec<Value> = vec![order.into()];
+        for line in chunk {
+            args.extend([
+                line.product_id.into(),
+                line.variant_id.into(),
+                Value::from(&line.product_name),
+                Value::from(&line.variant_title),
+                line.sku.as_ref().into(),
+                line.quantity.into(),
+                line.price_minor.into(),
+                line.subtotal_minor.into(),
+            ]);
+        }
+        tx.all::<(OrderLineId, Option<VariantId>)>(&insert_lines_sql(chunk.len()), &args)
+            .await
+    }))
+    .await?;
+    let ids: std::collections::HashMap<_, _> = written
+        .into_iter()
+        .flatten()
+        .map(|(id, variant)| (variant, id))
+        .collect();
+    for line in &mut lines {
+        line.order_id = order;
+        if let Some(&id) = ids.get(&line.variant_id) {
+            line.id = id;
+        }
+    }
+    Ok(lines)
+}
+
+fn insert_lines_sql(lines: usize) -> String {
+    let mut sql = String::from(INSERT_LINES);
+    for at in 0..lines {
+        sql.push_str(if at == 0 { "($1, " } else { ", ($1, " });
+        sql.push_str(&db::placeholders(2 + at * 8, 8));
+        sql.push(')');
+    }
+    sql.push_str(" RETURNING id, variant_id");
+    sql
+}
+
+/// The rows of [`Step::FIRST`].
+pub(super) async fn insert_first_steps(
+    tx: &Tx,
+    order: OrderId,
+    actor: Option<UserId>,
+    now: Time,
+) -> Result<()> {
+    tx.execute(INSERT_FIRST_STEPS, args![order, actor, now])
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn insert_step(
+    tx: &Tx,
+    order: OrderId,
+    step: Step,
+    actor: Option<UserId>,
+    now: Time,
+) -> Result<()> {
+    tx.execute(
+        INSERT_STEP,
+        args![order, step.axis, step.from, step.to, actor, now],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Holds the row until the transaction ends: what it says stays true until then.
+pub(super) async fn hold_order(tx: &Tx, order: OrderId, now: Time) -> Result<OrderRow> {
+    Ok(tx.one(HOLD_ORDER, args![order, now]).await?)
+}
+
+/// Writes the state of an order that is held, and with it the status.
+pub(super) async fn save_state(
+    tx: &Tx,
+    order: OrderId,
+    state: State,
+    confirmed_at: Option<Time>,
+    captured_minor: i64,
+) -> Result<()> {
+    let row = args![
+        order,
+        state.status(),
+        state.lifecycle,
+        confirmed_at,
+        state.payment,
+        state.fulfillment,
+        captured_minor,
+    ];
+    tx.execute(SAVE_STATE, row).await?;
+    Ok(())
+}
+
+pub(super) async fn ship_lines(tx: &Tx, order: OrderId) -> Result<()> {
+    tx.execute(SHIP_LINES, args![order]).await?;
+    Ok(())
+}
+
+pub(super) async fn insert_manual_payment(
+    tx: &Tx,
+    order: &OrderRow,
+    actor: Option<UserId>,
+    now: Time,
+) -> Result<PaymentId> {
+    let row = args![order.id, order.total_minor, &order.currency, actor, now];
+    Ok(tx.one(INSERT_MANUAL_PAYMENT, row).await?)
+}
+
+pub(super) async fn find_order(
+    conn: &Conn,
+    order: &OrderRef,
+    access: &Access,
+) -> Result<Option<OrderRow>> {
+    let select = by_ref(Select::new(SELECT_ORDERS), order, access);
+    Ok(conn.optional(select.sql(), select.args()).await?)
+}
+
+pub(super) async fn find_order_id(
+    conn: &Conn,
+    order: &OrderRef,
+    access: &Access,
+) -> Result<Option<OrderId>> {
+    let select = by_ref(Select::new(SELECT_ORDER_ID), order, access);
+    Ok(conn.optional(select.sql(), select.args()).await?)
+}
+
+/// Newest first.
+pub(super) async fn list_orders(
+    conn: &Conn,
+    access: &Access,
+    filter: &Filter,
+    paging: &Paging,
+) -> Result<Vec<OrderRow>> {
+    let select = filtered(Select::new(SELECT_ORDERS), access, filter);
+    Ok(windowed(select, NEWEST_FIRST, paging)?.all(conn).await?)
+}
+
+pub(super) async fn count_orders(conn: &Conn, access: &Access, filter: &Filter) -> Result<i64> {
+    Ok(filtered(Select::new(COUNT_ORDERS), access, filter)
+        .one(conn)
+        .await?)
+}
+
+pub(super) async fn list_lines(conn: &Conn, orders: &[OrderId]) -> Result<Vec<OrderLine>> {
+    let select = Select::new(SELECT_LINES).filter_in("order_id", orders.iter().copied());
+    Ok(select.order("order_id, id").all(conn).await?)
+}
+
+pub(super) async fn list_history(conn: &Conn, orders: &[OrderId]) -> Result<Vec<HistoryRow>> {
+    let select = Select::new(SELECT_HISTORY).filter_in("order_id", orders.iter().copied());
+    Ok(select.order("order_id, id").all(conn).await?)
+}
+
+fn by_ref(select: Select, order: &OrderRef, access: &Access) -> Select {
+    let select = match order {
+        OrderRef::Id(id) => select.filter("id = ?", [(*id).into()]),
+        OrderRef::Number(number) => select.filter("order_number = ?", [number.into()]),
+    };
+    owned(select, access)
+}
+
+/// Only what the caller may see; a row of somebody else is not found.
+fn owned(select: Select, access: &Access) -> Select {
+    match access {
+        Access::All => select,
+        Access::Owner { user, token_hash } => select.filter(
+            "user_id = ? OR token_hash = ?",
+            [(*user).into(), (*token_hash).into()],
+        ),
+    }
+}
+
+fn filtered(select: Select, access: &Access, filter: &Filter) -> Select {
+    let mut select = owned(select, access)
+        .filter_some("status = ?", filter.status)
+        .filter_some("created_at >= ?", filter.from)
+        .filter_some("created_at < ?", filter.until);
+    if let Some(user) = &filter.user {
+        select = match user.parse::<i64>() {
+            Ok(id) => select.filter("user_id = ?", [id.into()]),
+            Err(_) => select.filter("LOWER(email) = ?", [user.to_lowercase().into()]),
+        };
+    }
+    if let Some(search) = &filter.search {
+        let pattern = format!("%{}%", escape_like(&search.to_lowercase()));
+        select = select.filter(
+            r"LOWER(order_number) LIKE ? ESCAPE '\' OR LOWER(email) LIKE ? ESCAPE '\' OR LOWER(external_id) LIKE ? ESCAPE '\'",
+            [Value::from(&pattern), Value::from(&pattern), Value::from(&pattern)],
+        );
+    }
+    select
+}
+
+fn escape_like(text: &str) -> String {
+    text.replace('\\', r"\\")
+        .replace('%', r"\%")
+        .replace('_', r"\_")
+}

@@ -1,0 +1,25 @@
+//! Staff moves an order on.
+
+use super::advance::{advance, hold};
+use super::find_orders::{Access, find_order};
+use super::order::{Order, OrderRef, Status};
+use super::store;
+use crate::app::App;
+use crate::caller::Admin;
+use crate::error::{Error, Result};
+
+/// Carries out a command and returns the order as it is then.
+pub async fn update_status(
+    app: &App,
+    staff: &Admin,
+    order: &OrderRef,
+    command: Status,
+) -> Result<Order> {
+    let now = app.clock.now();
+    crate::transact!(app.db, tx => {
+        let id = store::find_order_id(tx, order, &Access::All).await?.ok_or_else(Error::not_found)?;
+        let held = hold(tx, id, now).await?;
+        advance(tx, &held, command, Some(staff.0.id), now).await?;
+        find_order(tx, &OrderRef::Id(id), &Access::All).await
+    })
+}
