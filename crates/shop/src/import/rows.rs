@@ -4,6 +4,9 @@
 //! object that holds one such array, or one object after another. A column is recognised by its header, whatever its
 //! case, spaces, `_` and `-`; other headers are mapped by hand.
 
+mod csv;
+mod json;
+
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -12,8 +15,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result, bail};
-use serde_json::value::RawValue;
 
+use self::csv::Csv;
+use self::json::Json;
 use super::Fault;
 
 /// A column that an import knows: its name in `--columns`, and the headers that mean it.
@@ -187,231 +191,6 @@ fn cell(text: &str) -> Option<String> {
 
 type Found = Result<(u64, Vec<Option<String>>, Option<String>), Fault>;
 
-struct Csv {
-    reader: csv::Reader<Text>,
-    record: csv::ByteRecord,
-    width: usize,
-    at: Vec<Option<usize>>,
-}
-
-impl Csv {
-    fn open(mut text: Text, columns: &[Column], mapping: &Mapping) -> Result<Self> {
-        let delimiter = delimiter(text.fill_buf()?);
-        // With its default terminator the reader is one line behind in a file of \r\n; the \r falls to trimming.
-        let terminator = csv::Terminator::Any(b'\n');
-        let mut reader = csv::ReaderBuilder::new()
-            .delimiter(delimiter)
-            .terminator(terminator)
-            .flexible(true)
-            .from_reader(text);
-        let header = reader
-            .headers()
-            .context("The header line cannot be read")?
-            .clone();
-        let headers: Vec<_> = header.iter().map(str::trim).collect();
-        let mut at = Vec::new();
-        for column in columns {
-            let found = mapping.find(column, &headers);
-            match (found, mapping.header(column.name)) {
-                (None, Some(mapped)) => bail!(
-                    "The file has no column `{mapped}`.\nIt has: {}.",
-                    headers.join(", ")
-                ),
-                (None, None) if column.required => bail!(
-                    "No column of the file is known as `{0}`.\nIt has: {1}.\nName it: --columns {0}=Header",
-                    column.name,
-                    headers.join(", ")
-                ),
-                _ => at.push(found),
-            }
-        }
-        Ok(Self {
-            reader,
-            record: csv::ByteRecord::new(),
-            width: headers.len(),
-            at,
-        })
-    }
-
-    fn next(&mut self) -> Result<Option<Found>> {
-        loop {
-            if !self.reader.read_byte_record(&mut self.record)? {
-                return Ok(None);
-            }
-            let blank = self.record.len() == 1 && self.record[0].trim_ascii().is_empty();
-            if !blank || self.width == 1 {
-                break;
-            }
-        }
-        let line = self.record.position().map_or(0, csv::Position::line);
-        if self.record.len() != self.width {
-            return Ok(Some(Err(Fault::new(
-                line,
-                format!(
-                    "has {} cells where the header has {}",
-                    self.record.len(),
-                    self.width
-                ),
-            ))));
-        }
-        let mut cells = Vec::with_capacity(self.at.len());
-        for at in &self.at {
-            match std::str::from_utf8(at.and_then(|i| self.record.get(i)).unwrap_or_default()) {
-                Ok(text) if text.contains('\0') => {
-                    return Ok(Some(Err(Fault::new(line, "holds a NUL character"))));
-                }
-                Ok(text) => cells.push(cell(text)),
-                Err(_) => return Ok(Some(Err(Fault::new(line, "is not UTF-8 text")))),
-            }
-        }
-        Ok(Some(Ok((line, cells, None))))
-    }
-}
-
-/// The separator that the header line uses most.
-fn delimiter(start: &[u8]) -> u8 {
-    let header = start.split(|b| *b == b'\n').next().unwrap_or_default();
-    let count = |d: u8| header.iter().filter(|b| **b == d).count();
-    b",;\t"
-        .iter()
-        .copied()
-        .rev()
-        .max_by_key(|d| count(*d))
-        .unwrap_or(b',')
-}
-
-/// The file as text, where each object in it stands, and how far it was read.
-struct Json {
-    text: String,
-    objects: std::vec::IntoIter<(usize, usize)>,
-    mapping: Mapping,
-    line: u64,
-    counted_to: usize,
-}
-
-impl Json {
-    fn open(mut source: Text, mapping: &Mapping) -> Result<Self> {
-        let mut text = String::new();
-        source.read_to_string(&mut text)?;
-        let objects = objects(&text)?.into_iter();
-        Ok(Self {
-            text,
-            objects,
-            mapping: mapping.clone(),
-            line: 1,
-            counted_to: 0,
-        })
-    }
-
-    fn next(&mut self, columns: &[Column]) -> Option<Found> {
-        let (from, to) = self.objects.next()?;
-        self.line += self.text[self.counted_to..from].matches('\n').count() as u64;
-        self.counted_to = from;
-        let object = &self.text[from..to];
-        let Ok(Members(members)) = serde_json::from_str(object) else {
-            return Some(Err(Fault::new(self.line, "is not an object")));
-        };
-        let keys: Vec<_> = members.iter().map(|(key, _)| key.as_str()).collect();
-        let value = |column| {
-            self.mapping
-                .find(column, &keys)
-                .and_then(|i| members.get(i))
-                .and_then(|(_, value)| plain(value.get()))
-        };
-        let cells: Vec<_> = columns.iter().map(value).collect();
-        if cells.iter().flatten().any(|text| text.contains('\0')) {
-            return Some(Err(Fault::new(self.line, "holds a NUL character")));
-        }
-        Some(Ok((self.line, cells, Some(object.to_owned()))))
-    }
-}
-
-/// Byte ranges of the rows in a JSON text.
-fn objects(text: &str) -> Result<Vec<(usize, usize)>> {
-    let start = text.as_ptr() as usize;
-    let range = |value: &&RawValue| {
-        let from = value.get().as_ptr() as usize - start;
-        (from, from + value.get().len())
-    };
-    let top: Vec<&RawValue> = serde_json::Deserializer::from_str(text)
-        .into_iter()
-        .collect::<Result<_, _>>()?;
-    let list = match top.as_slice() {
-        [one] if one.get().starts_with('[') => Some(one.get()),
-        [one] => serde_json::from_str(one.get())
-            .ok()
-            .and_then(|Lists(lists)| lists.first().copied()),
-        _ => None,
-    };
-    match list {
-        Some(list) => Ok(serde_json::from_str::<Vec<&RawValue>>(list)?
-            .iter()
-            .map(range)
-            .collect()),
-        None => Ok(top.iter().map(range).collect()),
-    }
-}
-
-/// A scalar as text, anything else as JSON.
-fn plain(json: &str) -> Option<String> {
-    match json.as_bytes().first()? {
-        b'"' => serde_json::from_str::<String>(json)
-            .ok()
-            .and_then(|text| cell(&text)),
-        b'n' => None,
-        _ => Some(json.to_owned()),
-    }
-}
-
-/// An object's members in order, values untouched.
-struct Members(Vec<(String, Box<RawValue>)>);
-
-impl<'de> serde::Deserialize<'de> for Members {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> serde::de::Visitor<'de> for Visitor {
-            type Value = Members;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: serde::de::MapAccess<'de>>(
-                self,
-                mut map: A,
-            ) -> Result<Members, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-        from.deserialize_map(Visitor)
-    }
-}
-
-/// The lists of objects that an object holds.
-struct Lists<'a>(Vec<&'a str>);
-
-impl<'de> serde::Deserialize<'de> for Lists<'de> {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let members = std::collections::BTreeMap::<String, &'de RawValue>::deserialize(from)?;
-        let objects = |json: &&str| {
-            json.strip_prefix('[')
-                .is_some_and(|rest| rest.trim_start().starts_with('{'))
-        };
-        let mut lists: Vec<_> = members
-            .into_values()
-            .map(RawValue::get)
-            .filter(objects)
-            .collect();
-        // A row may itself hold short lists; what is meant is a file that is one long list under a name.
-        lists.sort_by_key(|list| std::cmp::Reverse(list.len()));
-        Ok(Self(lists))
-    }
-}
-
 type Text = Box<dyn BufRead + Send>;
 
 struct Counted {
@@ -475,11 +254,10 @@ mod tests {
         },
     ];
 
-    fn read(
-        name: &str,
-        bytes: &[u8],
-        mapping: &str,
-    ) -> Result<Vec<Result<(u64, Option<String>, Option<String>), Fault>>> {
+    /// Line, SKU and name.
+    type Read = Result<(u64, Option<String>, Option<String>), Fault>;
+
+    fn read(name: &str, bytes: &[u8], mapping: &str) -> Result<Vec<Read>> {
         let path =
             std::env::temp_dir().join(format!("cartwright-rows-{}-{name}", std::process::id()));
         std::fs::write(&path, bytes)?;
@@ -507,11 +285,7 @@ mod tests {
         read
     }
 
-    fn row(
-        line: u64,
-        sku: &str,
-        name: Option<&str>,
-    ) -> Result<(u64, Option<String>, Option<String>), Fault> {
+    fn row(line: u64, sku: &str, name: Option<&str>) -> Read {
         Ok((line, Some(sku.to_owned()), name.map(str::to_owned)))
     }
 
