@@ -1,0 +1,17 @@
+//! Tests through the door: requests in, answers out, on real databases, each test on SQLite and on PostgreSQL.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on panics"
+)]
+#![allow(unreachable_pub, reason = "nothing of a test binary is reachable")]
+
+#[macro_use]
+mod support;
+
+mod architecture;
+mod document;
+mod ground;
+mod statements;

@@ -1,0 +1,37 @@
+//! What tests are made of: a shop of their own ([`TestShop`]), requests to it, and the things it sells.
+//!
+//! `both! { async fn a_guest_can_look_around(shop: TestShop) { … } }` runs on both engines. PostgreSQL is named by
+//! `CARTWRIGHT_TEST_POSTGRES`; `./test` starts one.
+
+mod client;
+mod databases;
+mod document;
+mod shop;
+
+pub use client::{Answer, Ask};
+pub use document::OPENAPI;
+pub use shop::TestShop;
+
+/// Makes each test run on SQLite and on PostgreSQL, with a shop of its own.
+#[macro_export]
+macro_rules! both {
+    ($($(#[doc = $doc:literal])* async fn $name:ident($shop:ident : $type:ty) $body:block)*) => {$(
+        $(#[doc = $doc])*
+        mod $name {
+            #[allow(unused_imports, reason = "not every test needs all of its file's names")]
+            use super::*;
+
+            async fn run($shop: $type) $body
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_sqlite() {
+                run(<$type>::on(db::Engine::Sqlite).await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_postgres() {
+                run(<$type>::on(db::Engine::Postgres).await).await;
+            }
+        }
+    )*};
+}

@@ -1,0 +1,91 @@
+//! A whole shop for one test: its own database, a clock that stands still, and all layers.
+
+use axum::Router;
+use db::{Db, Engine};
+use shop::app::App;
+use shop::clock::Clock;
+use shop::config::{Config, Sources};
+use shop::http::Routes;
+
+use super::client::Ask;
+use super::databases::{self, Scratch};
+
+/// 2026-03-01 12:00 UTC.
+const NOON: i64 = 1_772_366_400_000_000;
+
+pub struct TestShop {
+    pub app: App,
+    pub clock: Clock,
+    pub router: Router,
+    // Dropped last: the app holds connections.
+    _scratch: Scratch,
+}
+
+impl TestShop {
+    pub async fn on(engine: Engine) -> Self {
+        Self::with(engine, &[]).await
+    }
+
+    /// A shop with settings of its own: `("CART_MAX_LINES", "3")`.
+    pub async fn with(engine: Engine, settings: &[(&str, &str)]) -> Self {
+        let scratch = databases::scratch(engine).await;
+        let app = app(&scratch, settings).await;
+        TestShop {
+            clock: app.clock.clone(),
+            router: shop::http::router(app.clone()),
+            app,
+            _scratch: scratch,
+        }
+    }
+
+    /// The same shop with other routes, for tests of the ground.
+    pub fn serving(self, routes: Routes) -> Self {
+        TestShop {
+            router: shop::http::serve(self.app.clone(), vec![routes]),
+            ..self
+        }
+    }
+
+    pub fn get(&self, path: &str) -> Ask {
+        Ask::new(&self.router, "GET", path)
+    }
+
+    pub fn post(&self, path: &str) -> Ask {
+        Ask::new(&self.router, "POST", path)
+    }
+
+    pub fn put(&self, path: &str) -> Ask {
+        Ask::new(&self.router, "PUT", path)
+    }
+
+    pub fn patch(&self, path: &str) -> Ask {
+        Ask::new(&self.router, "PATCH", path)
+    }
+
+    pub fn delete(&self, path: &str) -> Ask {
+        Ask::new(&self.router, "DELETE", path)
+    }
+
+    pub fn ask(&self, method: &str, path: &str) -> Ask {
+        Ask::new(&self.router, method, path)
+    }
+}
+
+async fn app(scratch: &Scratch, settings: &[(&str, &str)]) -> App {
+    let mut flags = vec![
+        ("ENVIRONMENT", "testing"),
+        ("SECRET_KEY", "a-secret-for-tests-of-at-least-32-bytes"),
+        ("PUBLIC_URL", "https://shop.test"),
+        ("ALLOWED_HOSTS", "localhost,shop.test"),
+        ("CORS_ALLOWED_ORIGINS", "https://front.test"),
+    ];
+    flags.extend_from_slice(settings);
+    let config = Config::from_sources(&Sources::from_flags(&flags))
+        .expect("the settings of the test are valid");
+    let db = Db::connect(&scratch.options)
+        .await
+        .expect("the database of the test opens");
+    App::new(config, db, Clock::fixed(NOON))
+        .await
+        .expect("the shop starts")
+}
