@@ -6,6 +6,7 @@ use std::sync::Arc;
 use db::Db;
 use money::{Currency, Money};
 
+use crate::accounts::Accounts;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::settings;
@@ -20,6 +21,7 @@ pub struct Parts {
     pub clock: Clock,
     /// The shop's; all amounts are in it.
     pub currency: Currency,
+    pub accounts: Accounts,
 }
 
 impl App {
@@ -28,11 +30,13 @@ impl App {
     pub async fn new(config: Config, db: Db, clock: Clock) -> anyhow::Result<App> {
         settings::ensure_currency(&db, config.currency).await?;
         let currency = config.currency;
+        let accounts = Accounts::new(&config);
         Ok(App(Arc::new(Parts {
             db,
             config,
             clock,
             currency,
+            accounts,
         })))
     }
 

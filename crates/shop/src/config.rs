@@ -31,6 +31,16 @@ pub enum Environment {
     Testing,
 }
 
+impl Environment {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Development => "development",
+            Self::Production => "production",
+            Self::Testing => "testing",
+        }
+    }
+}
+
 #[derive(Clone)]
 pub struct Config {
     pub environment: Environment,

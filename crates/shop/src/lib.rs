@@ -30,10 +30,21 @@ pub mod settings;
 
 use http::Routes;
 
+/// What the shop is called, until it can be named.
+pub const SHOP_NAME: &str = "Cartwright";
+
 /// The routes of all features.
 pub fn routes() -> Vec<Routes> {
-    vec![cart::routes(), orders::routes(), health::routes()]
+    vec![
+        accounts::routes(),
+        cart::routes(),
+        orders::routes(),
+        health::routes(),
+    ]
 }
+
+/// What later features do when somebody signs in, inside that transaction.
+pub const ON_SIGN_IN: &[accounts::SignInHook] = &[];
 
 /// Every statement that the features run, for the test that prepares them on both engines.
 pub fn statements() -> Vec<String> {
@@ -41,6 +52,7 @@ pub fn statements() -> Vec<String> {
         settings::store::STATEMENTS,
         idempotency::store::STATEMENTS,
         events::store::STATEMENTS,
+        accounts::STATEMENTS,
         inventory::STATEMENTS,
         cart::STATEMENTS,
     ];

@@ -1,9 +1,67 @@
-//! Who somebody is. (The place of the feature; it lands with its own.)
+//! Who somebody is: accounts, passwords, sessions and the tokens that stand for them.
+//!
+//! An *account* is one e-mail address, whatever its case, with an optional username. A *session* is one sign-in on one
+//! device; it lives 30 days at most and, once ended, never comes back. Its *access token* is a short-lived JWT, its
+//! *refresh tokens* are a family of which each is used once: using one again ends the session.
+//! A token is worth what the database says of its session at that moment (at most a second ago, and at once where the
+//! change was made): role, activity and end are never read from the token.
+//! Passwords are hashed with argon2id by `hashing.rs`, a few at a time. What a later feature does at sign-in (the cart
+//! merges) is a hook in the transaction, listed in `lib.rs`. To add a verb, add a file; SQL stands in `store.rs` only.
 
-use crate::app::App;
-use crate::caller::User;
-use crate::error::{Code, Result};
+mod account;
+mod api;
+mod authenticate;
+mod change_password;
+mod create_superuser;
+mod hashing;
+mod log_in;
+mod log_out;
+mod passwords;
+mod refresh;
+mod register;
+mod sign_in;
+mod store;
+mod tokens;
+mod update_profile;
+mod verify_token;
 
-pub async fn authenticate(_: &App, _: &str) -> Result<User> {
-    Err(Code::TokenInvalid.into())
+use std::num::NonZero;
+use std::time::Duration;
+
+pub use account::Account;
+pub use api::routes;
+pub use authenticate::authenticate;
+pub use create_superuser::{NewSuperuser, create_superuser};
+pub use sign_in::{Adjustments, CartAdjustment, SignInHook};
+pub use store::STATEMENTS;
+
+use crate::config::Config;
+
+/// The longest that a session can be refreshed.
+const SESSION_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// What accounts keep on this node: keys, the cap on hashing, and what was last known of sessions.
+pub struct Accounts {
+    keys: tokens::TokenKeys,
+    hasher: hashing::Hasher,
+    rules: passwords::PasswordRules,
+    sessions: authenticate::SessionCache,
+}
+
+impl Accounts {
+    pub fn new(config: &Config) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        Accounts {
+            keys: tokens::TokenKeys::new(
+                config.secret_key.expose().as_bytes(),
+                config.access_token_ttl,
+            ),
+            hasher: hashing::Hasher::new(cores),
+            rules: passwords::PasswordRules {
+                min_length: config.password_min_length,
+                allow_documented: !config.is_production(),
+            },
+            sessions: authenticate::SessionCache::new(),
+        }
+    }
 }

@@ -338,3 +338,49 @@ fn an_empty_value_counts_as_not_set() {
     );
     assert!(config.secret_key.is_empty());
 }
+
+#[test]
+fn every_setting_is_documented_and_no_other() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../");
+    let names: Vec<&str> = env(&[]).unwrap().entries.iter().map(|e| e.name).collect();
+    let documented = |file: &str, name_of: fn(&str) -> Option<&str>| -> Vec<String> {
+        let text = std::fs::read_to_string(format!("{root}{file}")).unwrap();
+        text.lines()
+            .filter_map(name_of)
+            .map(str::to_owned)
+            .collect()
+    };
+    let table = documented("docs/configuration.md", |line| {
+        line.strip_prefix("| `")?.split('`').next()
+    });
+    let example = documented(".env.example", |line| {
+        line.strip_prefix("# ")?
+            .split_once('=')
+            .map(|(name, _)| name)
+            .filter(|n| !n.contains(' '))
+    });
+
+    for (place, mut found) in [("docs/configuration.md", table), (".env.example", example)] {
+        let mut expected = names.clone();
+        expected.sort_unstable();
+        found.sort_unstable();
+        assert_eq!(found, expected, "{place}");
+    }
+}
+
+#[test]
+fn the_example_file_can_be_used_as_it_stands_with_every_line_switched_on() {
+    let text = include_str!("../../../../.env.example").replace("\n# ", "\n");
+    let text: String = text
+        .lines()
+        .filter(|l| l.contains('=') && !l.contains(' ') && !l.starts_with("ENVIRONMENT"))
+        .fold(String::new(), |all, l| all + l + "\n");
+    let sources = Sources {
+        env_file: sources::parse_env_file(&text).unwrap(),
+        ..Sources::default()
+    };
+
+    let config = Config::from_sources(&sources).unwrap();
+
+    assert!(config.database_url.starts_with("postgres://"));
+}

@@ -75,26 +75,54 @@ impl FromRequestParts<App> for Shopper {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let user = user(parts, app).await?;
-        let by_header = parts
-            .headers
-            .get(CART_HEADER)
-            .and_then(|value| value.to_str().ok())
-            .filter(|t| !t.is_empty());
-        let token = by_header.or_else(|| cookie(&parts.headers, CART_COOKIE));
-        let by_cookie = user.is_none() && by_header.is_none() && token.is_some();
+        let (cart_token, by_cookie) = sent_cart_token(&parts.headers);
+        let by_cookie = by_cookie && user.is_none();
         if by_cookie && is_write(&parts.method) && !same_site(&parts.headers, &app.config) {
             return Err(
                 Code::CsrfFailed.with("A cart cookie alone does not let another site write.")
             );
         }
-        let cart_token = token
-            .filter(|token| token.len() <= 200)
-            .map(|token| CartToken(token.to_owned()));
         Ok(Shopper {
             user,
             cart_token,
             by_cookie,
         })
+    }
+}
+
+/// The guest's cart of somebody who is about to sign in. A cookie that another site made the browser send is passed over.
+#[derive(Clone, Debug, Default)]
+pub struct GuestCart {
+    pub token: Option<CartToken>,
+    /// The browser keeps the token and should forget it.
+    pub by_cookie: bool,
+}
+
+impl FromRequestParts<App> for GuestCart {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        let (token, by_cookie) = sent_cart_token(&parts.headers);
+        let believed = !by_cookie || same_site(&parts.headers, &app.config);
+        Ok(match token.filter(|_| believed) {
+            Some(token) => GuestCart {
+                token: Some(token),
+                by_cookie,
+            },
+            None => GuestCart::default(),
+        })
+    }
+}
+
+/// The bearer token as it was sent, whatever it is worth: for logging out.
+pub struct SentToken(pub Option<String>);
+
+impl FromRequestParts<App> for SentToken {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Infallible> {
+        let token = bearer(&parts.headers);
+        Ok(SentToken(token.unwrap_or(Some("")).map(str::to_owned)))
     }
 }
 
@@ -124,6 +152,22 @@ async fn user(parts: &mut Parts, app: &App) -> Result<Option<User>> {
     };
     parts.extensions.insert(Known(user));
     Ok(user)
+}
+
+/// The token of a guest's cart, by header or else by cookie, and whether it came by cookie.
+fn sent_cart_token(headers: &HeaderMap) -> (Option<CartToken>, bool) {
+    let by_header = headers
+        .get(CART_HEADER)
+        .and_then(|value| value.to_str().ok())
+        .filter(|token| !token.is_empty());
+    let token = by_header.or_else(|| cookie(headers, CART_COOKIE));
+    let by_cookie = by_header.is_none() && token.is_some();
+    (
+        token
+            .filter(|token| token.len() <= 200)
+            .map(|token| CartToken(token.to_owned())),
+        by_cookie,
+    )
 }
 
 /// The token of `Authorization: Bearer …`, its only place.

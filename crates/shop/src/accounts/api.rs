@@ -1,0 +1,487 @@
+//! The HTTP face of accounts: register, log in, refresh, log out, verify, profile, password.
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::Response;
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::account::Account;
+use super::change_password::{self, PasswordChange};
+use super::log_in::{self, Credentials};
+use super::register::{self, Registration};
+use super::sign_in::{Adjustments, CartAdjustment, Tokens};
+use super::store::ProfileChange;
+use super::update_profile::{self, ProfileUpdate};
+use super::{log_out, refresh, store, verify_token};
+use crate::app::App;
+use crate::caller::{Client, User};
+use crate::clock::Time;
+use crate::error::{Code, Result};
+use crate::http::access::{CART_COOKIE, GuestCart, SentToken};
+use crate::http::extract::{Field, In, Node, Patch, Reader};
+use crate::http::schema::Schemas;
+use crate::http::{Op, Routes, WithHeader, created, ok};
+use crate::ids::{ProductId, UserId, VariantId};
+use crate::input;
+
+pub fn routes() -> Routes {
+    let register_op = Op::new("register", "Sign up")
+        .public()
+        .body::<RegisterIn>()
+        .answers::<RegisteredOut>(201)
+        .errors(&[Code::Overloaded]);
+    let log_in_op = Op::new("log_in", "Sign in with an email address or a username")
+        .public()
+        .body::<LoginIn>()
+        .answers::<SignedInOut>(200)
+        .errors(&[
+            Code::InvalidCredentials,
+            Code::EmailNotVerified,
+            Code::Overloaded,
+        ]);
+    let refresh_op = Op::new(
+        "refresh_token",
+        "Exchange a refresh token for a new pair of tokens",
+    )
+    .public()
+    .body::<RefreshIn>()
+    .answers::<TokensOut>(200)
+    .errors(&[
+        Code::TokenInvalid,
+        Code::TokenExpired,
+        Code::TokenRevoked,
+        Code::TokenReused,
+    ]);
+    let verify_op = Op::new("verify_token", "Check a token without using it up")
+        .public()
+        .body::<VerifyTokenIn>()
+        .answers::<VerifiedOut>(200)
+        .errors(&[
+            Code::TokenInvalid,
+            Code::TokenExpired,
+            Code::TokenRevoked,
+            Code::TokenReused,
+        ]);
+    let log_out_op = Op::new(
+        "log_out",
+        "End the session of the access token, of the refresh token, or of both",
+    )
+    .public()
+    .body::<LogoutIn>()
+    .answers::<MessageOut>(200)
+    .errors(&[
+        Code::NotAuthenticated,
+        Code::TokenInvalid,
+        Code::TokenExpired,
+        Code::TokenRevoked,
+        Code::NotFound,
+    ]);
+    let update_op = |id, summary| {
+        Op::new(id, summary)
+            .user()
+            .body::<ProfileIn>()
+            .answers::<ProfileOut>(200)
+    };
+    let change_password_op = Op::new(
+        "change_password",
+        "Set a new password and end all other sessions",
+    )
+    .user()
+    .body::<ChangePasswordIn>()
+    .answers::<MessageOut>(200)
+    .errors(&[Code::Overloaded]);
+    Routes::tag("auth")
+        .post("/auth/register/", register, register_op)
+        .post("/auth/login/", log_in, log_in_op)
+        .post("/auth/refresh/", refresh, refresh_op)
+        .post("/token/verify/", verify_token, verify_op)
+        .post("/auth/logout/", log_out, log_out_op)
+        .get(
+            "/auth/profile/",
+            show_profile,
+            Op::new("show_profile", "Your account")
+                .user()
+                .answers::<ProfileOut>(200),
+        )
+        .put(
+            "/auth/profile/",
+            update_profile,
+            update_op("replace_profile", "Change your account"),
+        )
+        .patch(
+            "/auth/profile/",
+            update_profile,
+            update_op("update_profile", "Change parts of your account"),
+        )
+        .post(
+            "/auth/change-password/",
+            change_password,
+            change_password_op,
+        )
+}
+
+input! {
+    /// Body of `POST auth/register/`.
+    pub(super) struct RegisterIn {
+        pub email: EmailText,
+        pub password: PasswordText,
+        /// The password once more; checked when it is sent.
+        pub password2: Option<String>,
+        /// The same under another name.
+        pub password_confirm: Option<String>,
+        /// Letters, digits and `. + - _`.
+        pub username: Option<String>,
+        /// Stands for `first_name` and `last_name`: the last word is the last name.
+        pub name: Option<String>,
+        pub first_name: Option<String>,
+        pub last_name: Option<String>,
+        pub phone: Option<String>,
+        pub address: Option<String>,
+    }
+}
+
+async fn register(
+    State(app): State<App>,
+    client: Client,
+    cart: GuestCart,
+    In(body): In<RegisterIn>,
+) -> Result<Response> {
+    let input = Registration {
+        email: body.email.0,
+        password: body.password.0,
+        repeated: repeated([
+            ("password2", body.password2),
+            ("password_confirm", body.password_confirm),
+        ]),
+        username: body.username,
+        name: body.name,
+        first_name: body.first_name,
+        last_name: body.last_name,
+        phone: body.phone,
+        address: body.address,
+    };
+    let registered = register::register(&app, input, &client, cart.token.as_ref()).await?;
+    let message = match registered.tokens {
+        Some(_) => "Registration successful.",
+        None => "Registration successful. Please check your email to verify your account.",
+    };
+    let signed_in = registered.tokens.is_some();
+    let answer = created(&RegisteredOut {
+        user: (&registered.account).into(),
+        message,
+        tokens: registered.tokens.map(TokensOut::from),
+        cart_adjustments: adjustments(registered.cart_adjustments),
+    });
+    Ok(if signed_in {
+        forget_cart(answer, &cart)
+    } else {
+        answer
+    })
+}
+
+/// The token of the guest's cart died with the merge: the browser need not send it any more.
+fn forget_cart(answer: Response, cart: &GuestCart) -> Response {
+    if cart.by_cookie {
+        answer.with_header(
+            header::SET_COOKIE,
+            &format!("{CART_COOKIE}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"),
+        )
+    } else {
+        answer
+    }
+}
+
+input! {
+    /// Body of `POST auth/login/`. Either of `email` and `username` is enough, and may hold either.
+    pub(super) struct LoginIn {
+        pub email: Option<String>,
+        pub username: Option<String>,
+        pub password: PasswordText,
+    }
+}
+
+async fn log_in(
+    State(app): State<App>,
+    client: Client,
+    cart: GuestCart,
+    In(body): In<LoginIn>,
+) -> Result<Response> {
+    let name = body
+        .email
+        .filter(|email| !email.trim().is_empty())
+        .or(body.username);
+    let credentials = Credentials {
+        name,
+        password: body.password.0,
+    };
+    let signed_in = log_in::log_in(&app, &credentials, &client, cart.token.as_ref()).await?;
+    let answer = ok(&SignedInOut {
+        access: signed_in.tokens.access,
+        refresh: signed_in.tokens.refresh,
+        user: (&signed_in.account).into(),
+        cart_adjustments: adjustments(signed_in.cart_adjustments),
+    });
+    Ok(forget_cart(answer, &cart))
+}
+
+input! {
+    /// Body of `POST auth/refresh/`.
+    pub(super) struct RefreshIn {
+        #[also("refresh_token")]
+        pub refresh: String,
+    }
+}
+
+async fn refresh(State(app): State<App>, In(body): In<RefreshIn>) -> Result<Response> {
+    let tokens = refresh::refresh(&app, &body.refresh).await?;
+    Ok(ok(&TokensOut::from(tokens)))
+}
+
+input! {
+    /// Body of `POST token/verify/`: an access or a refresh token.
+    pub(super) struct VerifyTokenIn {
+        pub token: String,
+    }
+}
+
+async fn verify_token(State(app): State<App>, In(body): In<VerifyTokenIn>) -> Result<Response> {
+    verify_token::verify_token(&app, &body.token).await?;
+    Ok(ok(&VerifiedOut { valid: true }))
+}
+
+input! {
+    /// Body of `POST auth/logout/`. It may be empty when an access token is sent.
+    pub(super) struct LogoutIn {
+        #[also("refresh_token")]
+        pub refresh: Option<String>,
+    }
+}
+
+async fn log_out(
+    State(app): State<App>,
+    SentToken(access): SentToken,
+    In(body): In<LogoutIn>,
+) -> Result<Response> {
+    log_out::log_out(&app, access.as_deref(), body.refresh.as_deref()).await?;
+    Ok(ok(&MessageOut {
+        message: "Successfully logged out.",
+    }))
+}
+
+async fn show_profile(State(app): State<App>, user: User) -> Result<Response> {
+    let account = store::account(&app.db.read().await?, user.id).await?;
+    Ok(ok(&ProfileOut::from(&account)))
+}
+
+input! {
+    /// Body of `PUT` and `PATCH auth/profile/`: what is left out stays as it is, `null` empties.
+    pub(super) struct ProfileIn {
+        /// Another address needs `current_password`.
+        pub email: Option<String>,
+        pub current_password: Option<String>,
+        pub username: Patch<String>,
+        /// Stands for `first_name` and `last_name`: the last word is the last name.
+        pub name: Option<String>,
+        pub first_name: Patch<String>,
+        pub last_name: Patch<String>,
+        pub phone: Patch<String>,
+        pub address: Patch<String>,
+    }
+}
+
+async fn update_profile(
+    State(app): State<App>,
+    user: User,
+    In(body): In<ProfileIn>,
+) -> Result<Response> {
+    let update = ProfileUpdate {
+        email: body.email,
+        current_password: body.current_password,
+        name: body.name,
+        profile: ProfileChange {
+            username: text(body.username),
+            first_name: text(body.first_name),
+            last_name: text(body.last_name),
+            phone: text(body.phone),
+            address: text(body.address),
+        },
+    };
+    let account = update_profile::update_profile(&app, user, update).await?;
+    Ok(ok(&ProfileOut::from(&account)))
+}
+
+fn text(field: Patch<String>) -> Option<String> {
+    match field {
+        Patch::Absent => None,
+        Patch::Null => Some(String::new()),
+        Patch::Set(text) => Some(text.trim().to_owned()),
+    }
+}
+
+input! {
+    /// Body of `POST auth/change-password/`.
+    pub(super) struct ChangePasswordIn {
+        #[also("current_password")]
+        pub old_password: PasswordText,
+        pub new_password: PasswordText,
+        /// The new password once more; checked when it is sent.
+        pub new_password2: Option<String>,
+        /// The same under another name.
+        pub new_password_confirm: Option<String>,
+    }
+}
+
+async fn change_password(
+    State(app): State<App>,
+    user: User,
+    In(body): In<ChangePasswordIn>,
+) -> Result<Response> {
+    let again = [
+        ("new_password2", body.new_password2),
+        ("new_password_confirm", body.new_password_confirm),
+    ];
+    let change = PasswordChange {
+        old: body.old_password.0,
+        new: body.new_password.0,
+        repeated: repeated(again),
+    };
+    change_password::change_password(&app, user, &change).await?;
+    Ok(ok(&MessageOut {
+        message: "Password changed. All other sessions have been ended.",
+    }))
+}
+
+fn repeated(fields: [(&'static str, Option<String>); 2]) -> Vec<(&'static str, String)> {
+    fields
+        .into_iter()
+        .filter_map(|(attr, text)| Some((attr, text?)))
+        .collect()
+}
+
+/// A text that must be there. Whether it is, and whether it will do, is judged with the rest of the account, so that
+/// all faults stand in one answer.
+macro_rules! judged_text {
+    ($($name:ident $schema:tt)*) => {$(
+        pub(super) struct $name(Option<String>);
+
+        impl Field for $name {
+            fn read(node: &Node<'_>, reader: &mut Reader) -> Option<Self> {
+                String::read(node, reader).map(|text| $name(Some(text)))
+            }
+
+            fn absent(_: &mut Reader) -> Option<Self> {
+                Some($name(None))
+            }
+
+            fn schema(_: &mut Schemas) -> Value {
+                json!($schema)
+            }
+        }
+    )*};
+}
+judged_text! {
+    EmailText {"type": "string", "format": "email", "maxLength": 254}
+    PasswordText {"type": "string", "format": "password", "writeOnly": true}
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct ProfileOut {
+    id: UserId,
+    email: String,
+    username: Option<String>,
+    first_name: String,
+    last_name: String,
+    name: String,
+    phone: String,
+    address: String,
+    /// `admin` or `customer`.
+    role: &'static str,
+    email_verified: bool,
+    date_joined: Time,
+}
+
+impl From<&Account> for ProfileOut {
+    fn from(account: &Account) -> Self {
+        ProfileOut {
+            id: account.id,
+            email: account.email.clone(),
+            username: account.username.clone(),
+            first_name: account.first_name.clone(),
+            last_name: account.last_name.clone(),
+            name: account.name(),
+            phone: account.phone.clone(),
+            address: account.address.clone(),
+            role: account.role.as_str(),
+            email_verified: account.email_verified_at.is_some(),
+            date_joined: account.created_at,
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct TokensOut {
+    access: String,
+    refresh: String,
+}
+
+impl From<Tokens> for TokensOut {
+    fn from(Tokens { access, refresh }: Tokens) -> Self {
+        TokensOut { access, refresh }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct RegisteredOut {
+    user: ProfileOut,
+    message: &'static str,
+    /// Absent when the email address has to be verified first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tokens: Option<TokensOut>,
+    /// What could not be taken over from the guest's cart.
+    cart_adjustments: Vec<CartAdjustmentOut>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct SignedInOut {
+    access: String,
+    refresh: String,
+    user: ProfileOut,
+    /// What could not be taken over from the guest's cart.
+    cart_adjustments: Vec<CartAdjustmentOut>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct CartAdjustmentOut {
+    product_id: ProductId,
+    variant_id: VariantId,
+    product_name: String,
+    /// What both carts held together.
+    requested: i64,
+    /// What the cart holds now; 0 when the line is gone.
+    quantity: i64,
+    reason: String,
+}
+
+fn adjustments(adjustments: Adjustments) -> Vec<CartAdjustmentOut> {
+    let out = |a: CartAdjustment| CartAdjustmentOut {
+        product_id: a.product_id,
+        variant_id: a.variant_id,
+        product_name: a.product_name,
+        requested: a.requested,
+        quantity: a.quantity,
+        reason: a.reason,
+    };
+    adjustments.into_iter().map(out).collect()
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct VerifiedOut {
+    valid: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct MessageOut {
+    message: &'static str,
+}

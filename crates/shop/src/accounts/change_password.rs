@@ -1,0 +1,100 @@
+//! A new password for somebody who knows the old one. Ends the sessions on all other devices.
+
+use super::account::{Account, fault};
+use super::{passwords, store};
+use crate::app::App;
+use crate::caller::User;
+use crate::error::{Error, Fault, Result};
+use crate::transact;
+
+/// The old password and the new one, as they came.
+#[derive(Debug, Default)]
+pub(super) struct PasswordChange {
+    pub old: Option<String>,
+    pub new: Option<String>,
+    /// The fields in which the new one was repeated, and what stood there.
+    pub repeated: Vec<(&'static str, String)>,
+}
+
+/// Sets a new password and ends all other sessions of the user.
+///
+/// # Errors
+/// All faulty fields at once; `overloaded` when too many passwords wait to be hashed.
+pub(super) async fn change_password(app: &App, user: User, change: &PasswordChange) -> Result<()> {
+    let conn = app.db.read().await?;
+    let account = store::account(&conn, user.id).await?;
+    let current = store::credentials(&conn, user.id).await?;
+    drop(conn);
+    let mut faults = new_password_faults(app, &account, change);
+    faults.extend(
+        check_password(
+            app,
+            "old_password",
+            change.old.as_deref(),
+            &current.password_hash,
+        )
+        .await?,
+    );
+    let Some(new) = change.new.as_deref().filter(|_| faults.is_empty()) else {
+        return Err(Error::faults(faults));
+    };
+
+    let hash = app.accounts.hasher.hash(new).await?;
+    let now = app.clock.now();
+    transact!(app.db, tx => {
+        if !store::set_password(tx, &current, &hash, now).await? {
+            return Err(Error::faults(vec![wrong_password("old_password")]));
+        }
+        store::end_other_sessions(tx, user.id, user.session, "password_changed", now).await?;
+        Ok(())
+    })?;
+    app.accounts.sessions.changed(user.id);
+    Ok(())
+}
+
+fn new_password_faults(app: &App, account: &Account, change: &PasswordChange) -> Vec<Fault> {
+    let Some(new) = &change.new else {
+        return vec![fault("new_password", "required", "This field is required.")];
+    };
+    let about = [
+        &*account.email,
+        account.username.as_deref().unwrap_or_default(),
+        crate::SHOP_NAME,
+    ];
+    let mut faults = app.accounts.rules.faults("new_password", new, &about);
+    for (attr, repeated) in &change.repeated {
+        if repeated != new {
+            faults.push(fault(
+                attr,
+                "password_mismatch",
+                "The two passwords do not match.",
+            ));
+        }
+    }
+    faults
+}
+
+/// What is wrong with the password in the field `attr` that is to prove who asks.
+pub(super) async fn check_password(
+    app: &App,
+    attr: &str,
+    given: Option<&str>,
+    stored: &str,
+) -> Result<Option<Fault>> {
+    let Some(given) = given else {
+        return Ok(Some(fault(attr, "required", "This field is required.")));
+    };
+    if let Some(fault) = passwords::length_fault(attr, given) {
+        return Ok(Some(fault));
+    }
+    let matches = app.accounts.hasher.verify(given, Some(stored)).await?;
+    Ok((!matches).then(|| wrong_password(attr)))
+}
+
+pub(super) fn wrong_password(attr: &str) -> Fault {
+    fault(
+        attr,
+        "password_incorrect",
+        "Your password was entered incorrectly. Please enter it again.",
+    )
+}

@@ -1,0 +1,184 @@
+//! argon2id on blocking threads, as many at once as there are cores. A short queue waits, the rest is refused:
+//! sign-ins must not starve the shop, and each hash takes 19 MiB.
+
+use std::sync::{Arc, LazyLock};
+
+use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
+use argon2::{Algorithm, Argon2, Params, Version};
+use tokio::sync::{Semaphore, TryAcquireError};
+
+use super::tokens::random_bytes;
+use crate::error::{Code, Error, Result};
+
+/// How many may wait for their turn.
+pub(super) const QUEUE: usize = 64;
+
+/// OWASP's recommendation for argon2id: 19 MiB, two passes, one lane.
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+
+/// Hashes and checks passwords. Clones share the cap.
+#[derive(Clone)]
+pub(super) struct Hasher {
+    running: Arc<Semaphore>,
+    admitted: Arc<Semaphore>,
+}
+
+impl Hasher {
+    /// `permits` hashes at once.
+    pub(super) fn new(permits: usize) -> Self {
+        Hasher {
+            running: Arc::new(Semaphore::new(permits)),
+            admitted: Arc::new(Semaphore::new(permits + QUEUE)),
+        }
+    }
+
+    /// The hash of a new password, with its salt and parameters (PHC string).
+    ///
+    /// # Errors
+    /// `overloaded` when the queue is full.
+    pub(super) async fn hash(&self, password: &str) -> Result<String> {
+        let password = password.to_owned();
+        self.run(move || hash(&password)).await?
+    }
+
+    /// Is this the password of that hash? Without a hash (nobody has that name) the answer is no, and takes as long.
+    ///
+    /// # Errors
+    /// As [`Hasher::hash`].
+    pub(super) async fn verify(&self, password: &str, stored: Option<&str>) -> Result<bool> {
+        let (password, stored) = (password.to_owned(), stored.map(str::to_owned));
+        self.run(move || {
+            let matches = verify(&password, stored.as_deref().unwrap_or(&NOBODY));
+            matches && stored.is_some()
+        })
+        .await
+    }
+
+    /// The permits go with the work: a client that hangs up does not make room before its hash is done.
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        let admitted =
+            Arc::clone(&self.admitted)
+                .try_acquire_owned()
+                .map_err(|error| match error {
+                    TryAcquireError::NoPermits => Code::Overloaded
+                        .with("Too many sign-ins at the moment. Try again shortly.")
+                        .retry_after(1),
+                    TryAcquireError::Closed => Error::internal(error),
+                })?;
+        let running = Arc::clone(&self.running)
+            .acquire_owned()
+            .await
+            .map_err(Error::internal)?;
+        let work = move || {
+            let _held = (admitted, running);
+            work()
+        };
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(Error::internal)
+    }
+}
+
+fn hash(password: &str) -> Result<String> {
+    let internal = |error: argon2::password_hash::Error| Error::internal(error.to_string());
+    let salt = SaltString::encode_b64(&random_bytes::<16>()?).map_err(internal)?;
+    Ok(argon2()?
+        .hash_password(password.as_bytes(), &salt)
+        .map_err(internal)?
+        .to_string())
+}
+
+fn verify(password: &str, stored: &str) -> bool {
+    // The parameters are those of the stored hash.
+    PasswordHash::new(stored).is_ok_and(|stored| {
+        Argon2::default()
+            .verify_password(password.as_bytes(), &stored)
+            .is_ok()
+    })
+}
+
+fn argon2() -> Result<Argon2<'static>> {
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None)
+        .map_err(|error| Error::internal(error.to_string()))?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+/// A hash of nothing in particular, with today's parameters.
+static NOBODY: LazyLock<String> = LazyLock::new(|| hash("nobody").unwrap_or_default());
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_password_matches_itself_and_nothing_like_it() {
+        let hasher = Hasher::new(2);
+        let password = format!(
+            "{} 🛒 with spaces ",
+            "long enough to pass seventy-two bytes ".repeat(3)
+        );
+        let stored = hasher.hash(&password).await.unwrap();
+        assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+        assert!(hasher.verify(&password, Some(&stored)).await.unwrap());
+        for other in [
+            password.trim(),
+            &password[..72],
+            &password.to_uppercase(),
+            "",
+        ] {
+            assert!(
+                !hasher.verify(other, Some(&stored)).await.unwrap(),
+                "{other}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_has_no_password() {
+        assert!(!Hasher::new(1).verify("nobody", None).await.unwrap());
+        assert!(PasswordHash::new(&NOBODY).is_ok());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn only_as_many_run_as_there_are_permits_and_a_full_queue_refuses() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        let (hasher, running, most) = (
+            Hasher::new(2),
+            Arc::new(AtomicUsize::new(0)),
+            Arc::new(AtomicUsize::new(0)),
+        );
+        let (open, gate) = std::sync::mpsc::channel::<()>();
+        let gate = Arc::new(std::sync::Mutex::new(gate));
+        let jobs: Vec<_> = (0..2 + QUEUE)
+            .map(|_| {
+                let (hasher, running, most) =
+                    (hasher.clone(), Arc::clone(&running), Arc::clone(&most));
+                let gate = Arc::clone(&gate);
+                let work = move || {
+                    most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    let _ = gate.lock().map(|gate| gate.recv());
+                    running.fetch_sub(1, Ordering::SeqCst);
+                };
+                tokio::spawn(async move { hasher.run(work).await })
+            })
+            .collect();
+        while hasher.admitted.available_permits() > 0 || running.load(Ordering::SeqCst) < 2 {
+            tokio::task::yield_now().await;
+        }
+
+        let refused = hasher.hash("one too many").await.unwrap_err();
+
+        assert_eq!(
+            (refused.code(), refused.retry_after_seconds()),
+            (Code::Overloaded, Some(1))
+        );
+        drop(open);
+        for job in jobs {
+            job.await.unwrap().unwrap();
+        }
+        assert_eq!(most.load(Ordering::SeqCst), 2);
+        assert_eq!(hasher.admitted.available_permits(), 2 + QUEUE);
+    }
+}
