@@ -44,7 +44,7 @@ pub fn routes() -> Vec<Routes> {
 }
 
 /// What later features do when somebody signs in, inside that transaction.
-pub const ON_SIGN_IN: &[accounts::SignInHook] = &[];
+pub const ON_SIGN_IN: &[accounts::SignInHook] = &[cart::merge_at_sign_in];
 
 /// Every statement that the features run, for the test that prepares them on both engines.
 pub fn statements() -> Vec<String> {
