@@ -46,6 +46,20 @@ pub fn routes() -> Vec<Routes> {
 /// What later features do when somebody signs in, inside that transaction.
 pub const ON_SIGN_IN: &[accounts::SignInHook] = &[cart::merge_at_sign_in];
 
+/// What is done in the background while the shop is open.
+pub fn jobs(app: &app::App) -> jobs::Runner {
+    let (clock, swept) = (app.clock.clone(), app.clone());
+    let hour = std::time::Duration::from_secs(3600);
+    jobs::Runner::new(app.db.clone(), std::sync::Arc::new(move || clock.now().0)).every(
+        hour,
+        "sweep",
+        move || {
+            let app = swept.clone();
+            async move { Ok(housekeeping::sweep(&app).await.map(drop)?) }
+        },
+    )
+}
+
 /// Every statement that the features run, for the test that prepares them on both engines.
 pub fn statements() -> Vec<String> {
     let fixed = [

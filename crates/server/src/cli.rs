@@ -1,0 +1,213 @@
+//! The words of the command line. Every setting is a flag too: `BIND` is `--bind`.
+
+use std::path::PathBuf;
+
+use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use shop::{
+    config::{Config, Sources},
+    import::rows::Mapping,
+};
+
+/// A shop backend in one binary.
+#[derive(Parser)]
+#[command(name = "cartwright", version, after_help = EXAMPLES, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) verb: Option<Verb>,
+
+    /// Print data as JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Name and value of every setting given as a flag.
+    #[arg(skip)]
+    pub(crate) flags: Vec<(String, String)>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Verb {
+    /// Open the shop (what happens without a verb)
+    #[command(after_help = "Example: cartwright serve --port 8001 --data-dir /srv/shop")]
+    Serve,
+    /// Bring the database to this version
+    #[command(after_help = "Example: cartwright migrate --plan")]
+    Migrate {
+        /// Only print what would be applied
+        #[arg(long)]
+        plan: bool,
+    },
+    /// Make an admin
+    #[command(
+        after_help = "Example: cartwright createsuperuser --email admin@shop.example\n\
+        In scripts: CARTWRIGHT_SUPERUSER_EMAIL=… CARTWRIGHT_SUPERUSER_PASSWORD=… cartwright createsuperuser --no-input"
+    )]
+    Createsuperuser(Superuser),
+    /// Bring products, categories or past orders in from a file
+    #[command(subcommand)]
+    Import(Import),
+    /// Audit the database; exit code 1 when something does not add up
+    #[command(after_help = "Example: cartwright check --json")]
+    Check,
+    /// Print the API document
+    #[command(after_help = "Example: cartwright openapi --yaml > openapi.yaml")]
+    Openapi {
+        /// YAML instead of JSON
+        #[arg(long)]
+        yaml: bool,
+    },
+    /// Print every setting, its value and where it came from
+    #[command(after_help = "Example: cartwright config --json")]
+    Config,
+}
+
+#[derive(Args)]
+pub(crate) struct Superuser {
+    #[arg(long)]
+    pub(crate) email: Option<String>,
+    /// Better given when asked for, or by CARTWRIGHT_SUPERUSER_PASSWORD: others can read a command line
+    #[arg(long)]
+    pub(crate) password: Option<String>,
+    #[arg(long)]
+    pub(crate) username: Option<String>,
+    /// Ask nothing
+    #[arg(long, alias = "noinput")]
+    pub(crate) no_input: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Import {
+    /// Products from CSV or JSON, plain or .gz
+    #[command(
+        after_help = "Example: cartwright import products lines.csv.gz --columns sku=StockCode,name=Description,price=UnitPrice"
+    )]
+    Products(ImportFile),
+    /// The category tree from JSON or CSV, plain or .gz
+    #[command(after_help = "Example: cartwright import categories categories.json.gz --dry-run")]
+    Categories(ImportFile),
+    /// Past orders from CSV or JSON, plain or .gz
+    #[command(after_help = "Example: cartwright import orders orders.csv --strict")]
+    Orders(ImportFile),
+}
+
+#[derive(Args)]
+pub(crate) struct ImportFile {
+    pub(crate) file: PathBuf,
+    /// Which of the file's columns hold what: sku=StockCode,name=Description
+    #[arg(long, value_name = "OURS=THEIRS,…")]
+    pub(crate) columns: Option<Mapping>,
+    /// Read and judge everything, write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Stop at the first faulty row
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+const EXAMPLES: &str = "\
+Every setting has a flag (BIND is --bind); `cartwright config` lists them all.
+Flags beat the environment, the environment beats .env in the working folder.
+
+Examples:
+  cartwright                                   a shop on http://127.0.0.1:8000
+  cartwright serve --port 8001                 the same on another port
+  cartwright createsuperuser                   make yourself an admin
+  cartwright import products catalog.csv       fill the shelves
+  DATABASE_URL=postgres://me@db/shop cartwright migrate --plan
+
+Exit codes: 0 done, 1 failed, 2 usage, 78 bad configuration";
+
+/// Ends the program with usage and 2 when the words make no sense.
+pub(crate) fn parse() -> Cli {
+    let matches = command().get_matches();
+    let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
+    cli.flags = settings(&matches);
+    if let Some(Verb::Createsuperuser(given)) = &cli.verb {
+        for (name, value) in [
+            ("EMAIL", &given.email),
+            ("PASSWORD", &given.password),
+            ("USERNAME", &given.username),
+        ] {
+            cli.flags.extend(
+                value
+                    .as_ref()
+                    .map(|v| (format!("CARTWRIGHT_SUPERUSER_{name}"), v.clone())),
+            );
+        }
+    }
+    cli
+}
+
+fn command() -> clap::Command {
+    let mut command = Cli::command();
+    for (name, flag) in flags() {
+        let help = match flag.as_str() {
+            "bind" => "Address and port to listen on [127.0.0.1:8000]",
+            "port" => "Only the port of it",
+            "data-dir" => "The folder that holds everything [./data]",
+            "database-url" => "sqlite://PATH or postgres://… [a file in the data folder]",
+            "environment" => "development, production or testing",
+            _ => "",
+        };
+        let arg = Arg::new(name)
+            .long(flag)
+            .value_name("VALUE")
+            .global(true)
+            .hide(help.is_empty())
+            .help(help);
+        command = command.arg(arg.help_heading("Settings"));
+    }
+    command
+}
+
+fn settings(matches: &ArgMatches) -> Vec<(String, String)> {
+    flags()
+        .filter_map(|(name, _)| {
+            matches
+                .get_one::<String>(&name)
+                .map(|value| (name, value.clone()))
+        })
+        .collect()
+}
+
+/// Every setting with the name of its flag.
+fn flags() -> impl Iterator<Item = (String, String)> {
+    let known = Config::from_sources(&Sources::default())
+        .map(|config| config.entries)
+        .unwrap_or_default();
+    known
+        .into_iter()
+        .map(|entry| entry.name.to_owned())
+        .filter(|name| !name.starts_with("CARTWRIGHT_SUPERUSER_"))
+        .chain(["PORT".to_owned()])
+        .map(|name| {
+            let flag = name
+                .trim_start_matches("CARTWRIGHT_")
+                .to_ascii_lowercase()
+                .replace('_', "-");
+            (name, flag)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed_and_help_fits_one_screen() {
+        let mut command = command();
+        command.clone().debug_assert();
+        let lines = command.render_long_help().to_string().lines().count();
+        assert!(lines <= 50, "{lines} lines");
+    }
+
+    #[test]
+    fn a_setting_may_stand_before_and_behind_the_verb() {
+        for words in [
+            ["cartwright", "--port", "8001", "config"],
+            ["cartwright", "config", "--port", "8001"],
+        ] {
+            let matches = command().try_get_matches_from(words).unwrap();
+            assert_eq!(settings(&matches), [("PORT".to_owned(), "8001".to_owned())]);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! `cartwright [serve]`: opens the shop, says where it is, and serves until it is told to stop.
+
+use std::{io, process::ExitCode};
+
+use serde_json::json;
+use shop::{app::App, config::Config};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+
+use crate::{
+    listen::{self, Listener},
+    output, shop_at,
+};
+
+pub(super) async fn run(mut config: Config, json: bool) -> anyhow::Result<ExitCode> {
+    let stop = stop_signal()?;
+    // Before the database: a second start by mistake must not migrate under the first one.
+    let socket = listen::bind(config.bind).await?;
+    config.bound(socket.local_addr()?);
+    let app = shop_at::open(config).await?;
+    let listener = Listener::new(socket, shop::http::router(app.clone()), &app.config);
+    let background = tokio::spawn(shop::jobs(&app).run(stopped(stop.clone())));
+    print_banner(&app, json).await?;
+    listener.serve(stop).await;
+    // A job that has begun is finished; the runner's own word for a job that broke is in the log.
+    let _ = tokio::time::timeout(app.config.shutdown_timeout, background).await;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Turns true at the first SIGTERM or SIGINT. The second one ends the program at once.
+fn stop_signal() -> io::Result<watch::Receiver<bool>> {
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    let (sender, receiver) = watch::channel(false);
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if sender.send_replace(true) {
+                tracing::warn!("stopped at once");
+                std::process::exit(1);
+            }
+            tracing::info!("stopping: requests in flight are finished");
+        }
+    });
+    Ok(receiver)
+}
+
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    // An error means that the sender is gone: then nobody can stop us any more.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+async fn print_banner(app: &App, json: bool) -> anyhow::Result<()> {
+    let config = &app.config;
+    let url = &config.public_url;
+    let database = format!("{} {}", app.db.engine(), app.db.version().await?);
+    let folder = std::path::absolute(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone());
+    let missing = config.missing_for_production();
+    let environment = config.environment.as_str();
+    let version = shop_at::VERSION;
+    if json {
+        output::json(&json!({
+            "version": version, "environment": environment, "telemetry": false, "listening": config.bind.to_string(),
+            "api": format!("{url}/api/v1/"), "docs": format!("{url}/api/v1/docs/"), "data_folder": folder,
+            "database": database, "database_url": shop_at::shown_url(config),
+            "missing_for_production": missing, "notes": config.notes,
+        }));
+        return Ok(());
+    }
+    output::line(format!(
+        "Cartwright {version} ({environment}, no telemetry)\n"
+    ));
+    output::line(format!("  API       {url}/api/v1/"));
+    output::line(format!("  Docs      {url}/api/v1/docs/"));
+    output::line(format!("  Data      {}", folder.display()));
+    output::line(format!(
+        "  Database  {database} ({})",
+        shop_at::shown_url(config)
+    ));
+    for note in &config.notes {
+        output::line(format!("  Note      {note}"));
+    }
+    for (line, head) in missing
+        .iter()
+        .zip(std::iter::once("Missing for production:").chain(std::iter::repeat("")))
+    {
+        output::line(format!("  {head:23} {line}"));
+    }
+    output::line(format!("\nListening on {}. Stop with Ctrl-C.", config.bind));
+    Ok(())
+}
