@@ -25,6 +25,12 @@ pub(crate) async fn open(mut config: Config) -> anyhow::Result<App> {
 /// The shop as it is; an error when there is none, or when it was not migrated.
 pub(crate) async fn open_as_it_is(mut config: Config) -> anyhow::Result<App> {
     let pending = pending(&config).await?;
+    if pending.len() == migrations::ALL.len() {
+        anyhow::bail!(
+            "There is no shop in {}.\nThe database is absent or empty.\nOpen one with `cartwright serve`, or correct DATABASE_URL or CARTWRIGHT_DATA_DIR.",
+            shown_url(&config)
+        );
+    }
     if let Some(first) = pending.first() {
         anyhow::bail!(
             "The database is not up to date: {first} is pending.\nThis program's rules hold for its own schema only.\nRun: cartwright migrate"
