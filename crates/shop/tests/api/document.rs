@@ -97,19 +97,6 @@ fn every_path_ends_with_a_slash_below_the_base() {
 }
 
 both! {
-    async fn nobody_gets_where_a_token_is_needed(shop: TestShop) {
-        for (name, operation) in operations() {
-            if operation["security"] != serde_json::json!([{"bearer": []}]) {
-                continue;
-            }
-            let (method, path) = name.split_once(' ').unwrap();
-            let path: Vec<_> = path.split('/').map(|part| if part.starts_with('{') { "1" } else { part }).collect();
-            let answer = shop.ask(&method.to_uppercase(), &path.join("/")).expect(401).await;
-            assert_eq!(answer.code(), "not_authenticated", "{name}");
-            assert_eq!(answer.header("www-authenticate"), "Bearer", "{name}");
-        }
-    }
-
     async fn the_document_is_served_as_json_and_as_yaml(shop: TestShop) {
         let json = shop.get("/api/schema/").expect(200).await;
         assert_eq!(json.json(), *OPENAPI);

@@ -7,10 +7,12 @@
     reason = "a test that cannot go on panics"
 )]
 #![allow(unreachable_pub, reason = "nothing of a test binary is reachable")]
+#![allow(dead_code, reason = "support has what tests of features will need")]
 
 #[macro_use]
 mod support;
 
+mod access;
 mod architecture;
 mod document;
 mod ground;

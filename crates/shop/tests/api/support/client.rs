@@ -1,7 +1,10 @@
 //! Requests to the shop in this process, through all its layers, and their answers.
 
+use std::net::{Ipv4Addr, SocketAddr};
+
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
 use tower::ServiceExt;
@@ -15,6 +18,7 @@ pub struct Ask {
     method: Method,
     path: String,
     headers: Vec<(String, String)>,
+    peer: SocketAddr,
     body: Body,
 }
 
@@ -25,8 +29,15 @@ impl Ask {
             method: method.parse().unwrap(),
             path: path.to_owned(),
             headers: vec![("host".into(), "localhost".into())],
+            peer: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 4711),
             body: Body::empty(),
         }
+    }
+
+    /// Comes from this address.
+    pub fn from(mut self, peer: SocketAddr) -> Self {
+        self.peer = peer;
+        self
     }
 
     /// Sets a header, in place of one that is there.
@@ -59,7 +70,9 @@ impl Ask {
 
     /// Sends it; the answer must be one that the API document declares.
     pub async fn send(self) -> Answer {
+        let peer = ConnectInfo(self.peer);
         let mut request = Request::builder()
+            .extension(peer)
             .method(self.method.clone())
             .uri(&self.path);
         for (name, value) in &self.headers {

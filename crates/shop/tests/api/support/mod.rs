@@ -3,11 +3,15 @@
 //! `both! { async fn a_guest_can_look_around(shop: TestShop) { … } }` runs on both engines. PostgreSQL is named by
 //! `CARTWRIGHT_TEST_POSTGRES`; `./test` starts one.
 
+mod builders;
 mod client;
 mod databases;
 mod document;
 mod shop;
 
+#[allow(unused_imports, reason = "for the tests to come")]
+pub use builders::{PASSWORD, Person, Product, fresh_address};
+#[allow(unused_imports, reason = "for the tests to come")]
 pub use client::{Answer, Ask};
 pub use document::OPENAPI;
 pub use shop::TestShop;
