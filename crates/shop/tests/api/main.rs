@@ -16,4 +16,5 @@ mod access;
 mod architecture;
 mod document;
 mod ground;
+mod import_orders;
 mod statements;
