@@ -33,6 +33,7 @@ pub fn routes() -> Routes {
         .answers::<RegisteredOut>(201)
         .errors(&[Code::Overloaded]);
     let log_in_op = Op::new("log_in", "Sign in with an email address or a username")
+        .describe("A wrong login is `invalid_credentials` with status 400 here, and 401 under every other path of it.")
         .public()
         .body::<LoginIn>()
         .answers::<SignedInOut>(200)
