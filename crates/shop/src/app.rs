@@ -7,6 +7,7 @@ use db::Db;
 use money::{Currency, Money};
 
 use crate::accounts::Accounts;
+use crate::catalog;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::settings;
@@ -22,6 +23,7 @@ pub struct Parts {
     /// The shop's; all amounts are in it.
     pub currency: Currency,
     pub accounts: Accounts,
+    pub catalog: catalog::Memory,
 }
 
 impl App {
@@ -37,6 +39,7 @@ impl App {
             clock,
             currency,
             accounts,
+            catalog: catalog::Memory::default(),
         })))
     }
 

@@ -18,6 +18,7 @@ pub mod words;
 // The features, in their order.
 pub mod accounts;
 pub mod cart;
+pub mod catalog;
 pub mod check;
 pub mod events;
 pub mod health;
@@ -35,12 +36,14 @@ pub const SHOP_NAME: &str = "Cartwright";
 
 /// The routes of all features.
 pub fn routes() -> Vec<Routes> {
-    vec![
+    let mut all = vec![
         accounts::routes(),
         cart::routes(),
         orders::routes(),
         health::routes(),
-    ]
+    ];
+    all.extend(catalog::routes());
+    all
 }
 
 /// What later features do when somebody signs in, inside that transaction.
@@ -68,6 +71,7 @@ pub fn statements() -> Vec<String> {
         events::store::STATEMENTS,
         accounts::STATEMENTS,
         inventory::STATEMENTS,
+        &catalog::statements(),
         cart::STATEMENTS,
     ];
     let fixed = fixed.concat().into_iter().map(String::from);

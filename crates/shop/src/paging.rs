@@ -410,7 +410,7 @@ mod tests {
         assert_eq!(
             select.sql(),
             "SELECT 1 FROM p WHERE (p.price <= $1 AND ((p.price < $2) OR (p.price = $3 AND p.id < $4))) \
-             ORDER BY p.price DESC, p.id DESC LIMIT $5 OFFSET $6"
+             ORDER BY p.price DESC, p.id DESC LIMIT 3"
         );
         assert!(
             windowed(

@@ -1,0 +1,187 @@
+//! The paths of categories, and how a category looks from outside.
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::category::Tree;
+use super::delete_category::delete_category;
+use super::save_category::{CategoryChanges, NewCategory, create_category, update_category};
+use crate::app::App;
+use crate::caller::Admin;
+use crate::catalog::products::input::{CategoryKey, Prose, cleared};
+use crate::catalog::{cache_control, memory};
+use crate::error::{Code, Error, Result};
+use crate::http::answer::{cached, created, no_content, ok};
+use crate::http::extract::{In, Patch, PathKey};
+use crate::http::{Op, Routes};
+use crate::ids::CategoryId;
+use crate::input;
+use crate::paging::Page;
+use crate::values::{Key, Text};
+
+pub(in crate::catalog) fn routes() -> Routes {
+    Routes::tag("categories")
+        .get("/categories/", list, Op::new("list_categories", "The roots, each with all below it").public().lists::<CategoryOut>())
+        .post("/categories/", create, Op::new("create_category", "Add a category").admin().body::<CategoryIn>().answers::<CategoryOut>(201).errors(&[Code::Duplicate]))
+        .get("/categories/all/", list_all, Op::new("list_all_categories", "All categories in one flat list; `children` are ids").public().lists::<FlatCategoryOut>())
+        .get("/categories/{slug}/", show, Op::new("show_category", "One category with all below it, by slug or id").public().answers::<CategoryOut>(200))
+        .put("/categories/{slug}/", replace, Op::new("replace_category", "Write a category; what is absent stays as it is").admin().body::<CategoryIn>().answers::<CategoryOut>(200).errors(&[Code::Duplicate]))
+        .patch("/categories/{slug}/", update, Op::new("update_category", "Change or move a category").admin().body::<CategoryPatch>().answers::<CategoryOut>(200).errors(&[Code::Duplicate]))
+        .delete("/categories/{slug}/", delete, Op::new("delete_category", "Delete an empty category").admin().answers_nothing(204).errors(&[Code::InUse]))
+}
+
+input! {
+    /// A category.
+    pub(crate) struct CategoryIn {
+        pub(crate) name: Text<255>,
+        /// Made from the name when it is not given.
+        pub(crate) slug: Option<Text<100>>,
+        pub(crate) description: Option<Prose>,
+        /// Id or slug of the category above; `null` for a root.
+        #[also("parent_id")]
+        pub(crate) parent: Patch<CategoryKey>,
+    }
+}
+
+input! {
+    /// Changes to a category; what is absent stays as it is.
+    pub(crate) struct CategoryPatch {
+        pub(crate) name: Option<Text<255>>,
+        pub(crate) slug: Option<Text<100>>,
+        pub(crate) description: Option<Prose>,
+        /// Id or slug of the category above; `null` for a root.
+        #[also("parent_id")]
+        pub(crate) parent: Patch<CategoryKey>,
+    }
+}
+
+/// A category with all below it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CategoryOut {
+    id: CategoryId,
+    name: String,
+    slug: String,
+    description: String,
+    parent: Option<CategoryId>,
+    #[schema(no_recursion)]
+    children: Vec<CategoryOut>,
+    /// Active products in it and below it.
+    product_count: i64,
+}
+
+/// A category in a flat list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FlatCategoryOut {
+    id: CategoryId,
+    name: String,
+    slug: String,
+    description: String,
+    parent: Option<CategoryId>,
+    children: Vec<CategoryId>,
+    /// Active products in it and below it.
+    product_count: i64,
+}
+
+impl CategoryOut {
+    fn new(tree: &Tree, totals: &[i64], at: usize) -> Self {
+        let category = tree.category(at).clone();
+        CategoryOut {
+            id: category.id,
+            name: category.name,
+            slug: category.slug,
+            description: category.description,
+            parent: category.parent_id,
+            children: tree.children(at).iter().map(|&child| Self::new(tree, totals, child)).collect(),
+            product_count: totals[at],
+        }
+    }
+}
+
+impl FlatCategoryOut {
+    fn new(tree: &Tree, totals: &[i64], at: usize) -> Self {
+        let category = tree.category(at).clone();
+        FlatCategoryOut {
+            id: category.id,
+            name: category.name,
+            slug: category.slug,
+            description: category.description,
+            parent: category.parent_id,
+            children: tree.children(at).iter().map(|&child| tree.category(child).id).collect(),
+            product_count: totals[at],
+        }
+    }
+}
+
+async fn list(State(app): State<App>, headers: HeaderMap) -> Result<Response> {
+    let catalog = memory::current(&app).await?;
+    let (tree, totals) = (&catalog.tree, catalog.totals(&app).await?);
+    let roots = tree.roots().iter().map(|&at| CategoryOut::new(tree, totals, at)).collect();
+    Ok(cached(&headers, &cache_control(&app), &Page::whole(roots)))
+}
+
+async fn list_all(State(app): State<App>, headers: HeaderMap) -> Result<Response> {
+    let catalog = memory::current(&app).await?;
+    let (tree, totals) = (&catalog.tree, catalog.totals(&app).await?);
+    let all = tree.all().map(|at| FlatCategoryOut::new(tree, totals, at)).collect();
+    Ok(cached(&headers, &cache_control(&app), &Page::whole(all)))
+}
+
+async fn show(State(app): State<App>, headers: HeaderMap, PathKey(key): PathKey) -> Result<Response> {
+    Ok(cached(&headers, &cache_control(&app), &find(&app, &key).await?))
+}
+
+async fn create(State(app): State<App>, _: Admin, In(body): In<CategoryIn>) -> Result<Response> {
+    let new = NewCategory {
+        name: body.name.into(),
+        slug: body.slug.map(String::from),
+        description: body.description.map(String::from).unwrap_or_default(),
+        parent: cleared(body.parent, |key| key.0).flatten(),
+    };
+    let category = create_category(&app, &new).await?;
+    Ok(created(&find(&app, &Key::Id(category.id.0)).await?))
+}
+
+async fn replace(
+    state: State<App>,
+    admin: Admin,
+    key: PathKey,
+    In(body): In<CategoryIn>,
+) -> Result<Response> {
+    let patch = CategoryPatch {
+        name: Some(body.name),
+        slug: body.slug,
+        description: body.description,
+        parent: body.parent,
+    };
+    update(state, admin, key, In(patch)).await
+}
+
+async fn update(
+    State(app): State<App>,
+    _: Admin,
+    PathKey(key): PathKey,
+    In(body): In<CategoryPatch>,
+) -> Result<Response> {
+    let changes = CategoryChanges {
+        name: body.name.map(String::from),
+        slug: body.slug.map(String::from),
+        description: body.description.map(String::from),
+        parent: cleared(body.parent, |key| key.0),
+    };
+    let category = update_category(&app, &key, &changes).await?;
+    Ok(ok(&find(&app, &Key::Id(category.id.0)).await?))
+}
+
+async fn delete(State(app): State<App>, _: Admin, PathKey(key): PathKey) -> Result<Response> {
+    delete_category(&app, &key).await?;
+    Ok(no_content())
+}
+
+async fn find(app: &App, key: &Key) -> Result<CategoryOut> {
+    let catalog = memory::current(app).await?;
+    let at = catalog.tree.find(key).ok_or_else(Error::not_found)?;
+    Ok(CategoryOut::new(&catalog.tree, catalog.totals(app).await?, at))
+}

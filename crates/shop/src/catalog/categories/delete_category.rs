@@ -1,0 +1,27 @@
+//! Deletes a category that nothing stands in.
+
+use db::DbError;
+
+use super::store;
+use crate::app::App;
+use crate::values::Key;
+use crate::catalog::{self, changed};
+use crate::error::{Code, Error, Result};
+use crate::transact;
+
+/// 409 `in_use` when it has products (hidden ones too) or children.
+pub async fn delete_category(app: &App, key: &Key) -> Result<()> {
+    transact!(app.db, tx => {
+        catalog::store::bump_generation(tx).await?;
+        let category = store::find_category(tx, key).await?.ok_or_else(Error::not_found)?;
+        match store::delete_category(tx, category.id).await {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(DbError::ForeignKey(_)) => {
+                Err(Code::InUse.with(format!("\"{}\" still has products or sub-categories.", category.name)))
+            }
+            Err(error) => Err(error.into()),
+        }
+    })?;
+    changed(app);
+    Ok(())
+}

@@ -1,0 +1,14 @@
+//! Categories: a forest of names under which products stand, at most 50 levels deep and without circles.
+//!
+//! Who writes one holds the generation row of the catalog first, so writers of the tree come one after the other.
+
+pub(super) mod api;
+pub(super) mod category;
+mod delete_category;
+mod save_category;
+pub(super) mod store;
+
+pub use category::Category;
+pub use delete_category::delete_category;
+pub use save_category::{CategoryChanges, NewCategory, create_category, update_category};
+pub(crate) use save_category::{ImportedCategory, import_categories};

@@ -1,0 +1,281 @@
+//! The paths of products, and how a product looks from outside.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::browse;
+use super::create_product::create_product;
+use super::delete_product::delete_product;
+use super::filter::Filter;
+use super::input::{ProductIn, ProductPatch};
+use super::product::{Product, Variant};
+use super::update_product::update_product;
+use crate::app::App;
+use crate::caller::{Admin, User};
+use crate::catalog::cache_control;
+use crate::clock::Time;
+use crate::error::{Code, Error, Fault, Result};
+use crate::http::access::ViaAdmin;
+use crate::http::answer::{cached, created, no_content, ok};
+use crate::http::extract::{In, PathKey, Query};
+use crate::http::{Op, Routes};
+use crate::ids::{CategoryId, ProductId, VariantId};
+use crate::paging::{Page, Paging};
+use crate::query;
+use crate::values::{Decimal, Key};
+
+const MAX_SEARCH: usize = 200;
+const MAX_IDS: usize = 100;
+
+pub(in crate::catalog) fn routes() -> Routes {
+    Routes::tag("products")
+        .get("/products/", list, Op::new("list_products", "Products, newest first").public().query::<ProductQuery>().lists::<ProductOut>())
+        .post("/products/", create, Op::new("create_product", "Add a product").admin().body::<ProductIn>().answers::<ProductOut>(201).errors(&[Code::Duplicate]))
+        .get("/products/featured/", featured, Op::new("list_featured_products", "At most ten: those marked as featured, then the newest").public().lists::<ProductOut>())
+        .get("/products/low_stock/", low_stock, Op::new("list_low_stock_products", "Active products of which little is left").admin().query::<Paging>().lists::<ProductOut>())
+        .get("/products/{id}/", show, Op::new("show_product", "One product, by id or slug").public().answers::<ProductOut>(200))
+        .put("/products/{id}/", replace, Op::new("replace_product", "Write a product; what is absent stays as it is").admin().body::<ProductIn>().answers::<ProductOut>(200).errors(&[Code::Duplicate]))
+        .patch("/products/{id}/", update, Op::new("update_product", "Change a product").admin().body::<ProductPatch>().answers::<ProductOut>(200).errors(&[Code::Duplicate]))
+        .delete("/products/{id}/", delete, Op::new("delete_product", "Erase a product, or hide it when it was ever ordered").admin().answers_nothing(204))
+}
+
+query! {
+    /// What to list.
+    pub(crate) struct ProductQuery {
+        /// Words, or beginnings of words, that all stand in name, description or SKU.
+        pub(crate) search: Option<String>,
+        /// Id, slug or name of a category; those below it count too.
+        pub(crate) category: Option<Key>,
+        pub(crate) min_price: Option<Decimal>,
+        pub(crate) max_price: Option<Decimal>,
+        pub(crate) in_stock: Option<bool>,
+        /// `false` is for admins.
+        pub(crate) is_active: Option<bool>,
+        pub(crate) is_featured: Option<bool>,
+        /// `price`, `created_at`, `name` or `id`, several with commas, `-` for descending. Newest first without it.
+        pub(crate) ordering: Option<String>,
+        /// At most 100 ids with commas.
+        pub(crate) id__in: Option<Vec<ProductId>>,
+        pub(crate) paging: Paging,
+    }
+}
+
+/// A product. With several variants `price` is the lowest, `stock` the sum and `sku` null.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProductOut {
+    id: ProductId,
+    name: String,
+    slug: String,
+    description: String,
+    sku: Option<String>,
+    #[schema(example = "1299.99")]
+    price: String,
+    currency: &'static str,
+    stock: i64,
+    in_stock: bool,
+    image: Option<String>,
+    images: Vec<ImageOut>,
+    is_active: bool,
+    is_featured: bool,
+    category: Option<CategoryLabelOut>,
+    category_name: Option<String>,
+    options: Vec<OptionOut>,
+    variants: Vec<VariantOut>,
+    created_at: Time,
+    updated_at: Time,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ImageOut {
+    id: i64,
+    url: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CategoryLabelOut {
+    id: CategoryId,
+    name: String,
+    slug: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OptionOut {
+    name: String,
+    values: Vec<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct VariantOut {
+    id: VariantId,
+    sku: Option<String>,
+    title: String,
+    /// `{"Size": "M"}`
+    options: BTreeMap<String, String>,
+    #[schema(example = "1299.99")]
+    price: String,
+    currency: &'static str,
+    stock: i64,
+    in_stock: bool,
+    is_active: bool,
+}
+
+impl ProductOut {
+    /// As shoppers see it: without variants that are not for sale.
+    pub fn new(app: &App, product: Product) -> Self {
+        Self::with_variants(app, product, |variant| variant.is_active)
+    }
+
+    /// As admins see it.
+    pub fn whole(app: &App, product: Product) -> Self {
+        Self::with_variants(app, product, |_| true)
+    }
+
+    fn with_variants(app: &App, product: Product, shown: impl Fn(&Variant) -> bool) -> Self {
+        let currency = app.currency.code();
+        let stock = product.stock();
+        let sku = product.sku().map(str::to_owned);
+        let variant = |variant: Variant| VariantOut {
+            id: variant.id,
+            sku: variant.sku,
+            title: variant.title,
+            options: product.options.iter().map(|option| option.name.clone()).zip(variant.choices).collect(),
+            price: app.amount(variant.price_minor),
+            currency,
+            stock: variant.stock,
+            in_stock: variant.stock > 0,
+            is_active: variant.is_active,
+        };
+        let variants = product.variants.into_iter().filter(|variant| shown(variant)).map(variant).collect();
+        ProductOut {
+            id: product.id,
+            name: product.name,
+            slug: product.slug,
+            description: product.description,
+            sku,
+            price: app.amount(product.price_minor),
+            currency,
+            stock,
+            in_stock: stock > 0,
+            image: product.image_url,
+            images: Vec::new(),
+            is_active: product.is_active,
+            is_featured: product.is_featured,
+            category_name: product.category.as_ref().map(|category| category.name.clone()),
+            category: product
+                .category
+                .map(|category| CategoryLabelOut { id: category.id, name: category.name, slug: category.slug }),
+            options: product
+                .options
+                .into_iter()
+                .map(|option| OptionOut { name: option.name, values: option.choices })
+                .collect(),
+            variants,
+            created_at: product.created_at,
+            updated_at: product.updated_at,
+        }
+    }
+}
+
+async fn list(
+    State(app): State<App>,
+    ViaAdmin(via_admin): ViaAdmin,
+    user: Option<User>,
+    headers: HeaderMap,
+    Query(query): Query<ProductQuery>,
+) -> Result<Response> {
+    let is_admin = user.is_some_and(|user| user.is_admin());
+    if query.is_active == Some(false) && !is_admin {
+        return Err(match user {
+            None => Code::NotAuthenticated.with("Only admins see hidden products."),
+            Some(_) => Code::PermissionDenied.with("Only admins see hidden products."),
+        });
+    }
+    let is_active = if via_admin { query.is_active } else { query.is_active.or(Some(true)) };
+    let filter = Filter {
+        ids: query.id__in,
+        is_active,
+        is_featured: query.is_featured,
+        search: query.search.filter(|text| !text.trim().is_empty()),
+        min_price: query.min_price.map(|price| price.0),
+        max_price: query.max_price.map(|price| price.0),
+        in_stock: query.in_stock,
+        ..Filter::default()
+    };
+    if filter.search.as_ref().is_some_and(|text| text.chars().count() > MAX_SEARCH) {
+        return Err(in_query("search", "max_length", format!("Search for at most {MAX_SEARCH} characters.")));
+    }
+    if filter.ids.as_ref().is_some_and(|ids| ids.len() > MAX_IDS) {
+        return Err(in_query("id__in", "max_length", format!("Ask for at most {MAX_IDS} ids at once.")));
+    }
+    let page =
+        browse::list_products(&app, filter, query.category.as_ref(), query.ordering.as_deref(), &query.paging).await?;
+    Ok(if via_admin || is_active == Some(false) {
+        ok(&page.map(|product| ProductOut::whole(&app, product)))
+    } else {
+        cached(&headers, &cache_control(&app), &page.map(|product| ProductOut::new(&app, product)))
+    })
+}
+
+async fn show(
+    State(app): State<App>,
+    ViaAdmin(via_admin): ViaAdmin,
+    headers: HeaderMap,
+    PathKey(key): PathKey,
+) -> Result<Response> {
+    let product = browse::find_product(&app, &key, via_admin).await?;
+    Ok(if via_admin {
+        ok(&ProductOut::whole(&app, product))
+    } else {
+        cached(&headers, &cache_control(&app), &ProductOut::new(&app, product))
+    })
+}
+
+async fn featured(State(app): State<App>, headers: HeaderMap) -> Result<Response> {
+    let products = browse::featured_products(&app).await?;
+    let page = Page::whole(products.into_iter().map(|product| ProductOut::new(&app, product)).collect());
+    Ok(cached(&headers, &cache_control(&app), &page))
+}
+
+async fn low_stock(State(app): State<App>, _: Admin, Query(paging): Query<Paging>) -> Result<Response> {
+    let page = browse::low_stock_products(&app, &paging).await?;
+    Ok(ok(&page.map(|product| ProductOut::whole(&app, product))))
+}
+
+async fn create(State(app): State<App>, Admin(user): Admin, In(body): In<ProductIn>) -> Result<Response> {
+    let product = create_product(&app, Some(user.id), &body.into()).await?;
+    Ok(created(&ProductOut::whole(&app, product)))
+}
+
+async fn replace(
+    State(app): State<App>,
+    Admin(user): Admin,
+    PathKey(key): PathKey,
+    In(body): In<ProductIn>,
+) -> Result<Response> {
+    let product = update_product(&app, user.id, &key, &body.into()).await?;
+    Ok(ok(&ProductOut::whole(&app, product)))
+}
+
+async fn update(
+    State(app): State<App>,
+    Admin(user): Admin,
+    PathKey(key): PathKey,
+    In(body): In<ProductPatch>,
+) -> Result<Response> {
+    let product = update_product(&app, user.id, &key, &body.into()).await?;
+    Ok(ok(&ProductOut::whole(&app, product)))
+}
+
+async fn delete(State(app): State<App>, _: Admin, PathKey(key): PathKey) -> Result<Response> {
+    delete_product(&app, &key).await?;
+    Ok(no_content())
+}
+
+fn in_query(attr: &str, code: &'static str, detail: String) -> Error {
+    Error::faults(vec![Fault { attr: attr.to_owned(), code, detail, in_query: true }])
+}

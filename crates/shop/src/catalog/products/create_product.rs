@@ -1,0 +1,229 @@
+//! Makes products: one that somebody describes, or many from a file.
+
+use db::Tx;
+
+use super::plan::{Plan, Wish, plan};
+use super::product::Product;
+use super::store::{self, Written};
+use crate::app::App;
+use crate::catalog::slug::{candidates, is_usable, slug_of};
+use crate::catalog::{self, categories, changed, search};
+use crate::clock::Time;
+use crate::error::{Code, Error, Result};
+use crate::ids::{CategoryId, ProductId, UserId};
+use crate::inventory;
+use crate::transact;
+use crate::values::Key;
+
+/// What somebody wants written; `None` leaves it as it is, or takes the default for a new product.
+#[derive(Clone, Debug, Default)]
+pub struct ProductWish {
+    pub name: Option<String>,
+    pub slug: Option<String>,
+    pub description: Option<String>,
+    pub category: Option<Option<Key>>,
+    pub image_url: Option<Option<String>>,
+    pub is_active: Option<bool>,
+    pub is_featured: Option<bool>,
+    pub variants: Wish,
+}
+
+pub async fn create_product(app: &App, by: Option<UserId>, wish: &ProductWish) -> Result<Product> {
+    let now = app.clock.now();
+    let plan = plan(None, &wish.variants)?;
+    let name = wish.name.as_deref().ok_or_else(|| Error::field("name", "required", "This field is required."))?;
+    let product = transact!(app.db, tx => {
+        catalog::store::bump_generation(tx).await?;
+        if let Some(slug) = &wish.slug {
+            check_slug(tx, slug).await?;
+        }
+        let new = NewProduct {
+            name,
+            slug: wish.slug.as_deref(),
+            description: wish.description.as_deref().unwrap_or_default(),
+            category: find_category(tx, wish.category.as_ref().and_then(Option::as_ref)).await?,
+            image_url: wish.image_url.as_ref().and_then(Option::as_deref),
+            is_active: wish.is_active.unwrap_or(true),
+            is_featured: wish.is_featured.unwrap_or(false),
+            plan: &plan,
+        };
+        let ids = insert_all(tx, app.db.engine(), &[new], by, now).await?;
+        found(tx, ids.first().copied()).await
+    })?;
+    changed(app);
+    Ok(product)
+}
+
+/// A product to be.
+struct NewProduct<'a> {
+    name: &'a str,
+    slug: Option<&'a str>,
+    description: &'a str,
+    category: Option<CategoryId>,
+    image_url: Option<&'a str>,
+    is_active: bool,
+    is_featured: bool,
+    plan: &'a Plan,
+}
+
+/// A plain product of a file.
+pub(crate) struct PlainProduct<'a> {
+    pub(crate) sku: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) description: &'a str,
+    pub(crate) category: Option<CategoryId>,
+    pub(crate) image_url: Option<&'a str>,
+    pub(crate) price_minor: i64,
+    pub(crate) stock: i64,
+}
+
+/// Inserts many plain products; the caller holds the generation row.
+pub(crate) async fn insert_products(
+    tx: &Tx,
+    engine: db::Engine,
+    products: &[PlainProduct<'_>],
+    now: Time,
+) -> Result<()> {
+    let plans: Vec<Plan> = products
+        .iter()
+        .map(|p| {
+            let sku = Some(Some(p.sku.to_owned()));
+            plan(None, &Wish { price: Some(p.price_minor), stock: Some(p.stock), sku, ..Wish::default() })
+        })
+        .collect::<Result<_>>()?;
+    let new: Vec<NewProduct<'_>> = products
+        .iter()
+        .zip(&plans)
+        .map(|(p, plan)| NewProduct {
+            name: p.name,
+            slug: None,
+            description: p.description,
+            category: p.category,
+            image_url: p.image_url,
+            is_active: true,
+            is_featured: false,
+            plan,
+        })
+        .collect();
+    insert_all(tx, engine, &new, None, now).await?;
+    Ok(())
+}
+
+/// Few round trips for many products: each step is one statement for all of them.
+async fn insert_all(
+    tx: &Tx,
+    engine: db::Engine,
+    products: &[NewProduct<'_>],
+    by: Option<UserId>,
+    now: Time,
+) -> Result<Vec<ProductId>> {
+    let slugs = free_slugs(tx, products).await?;
+    let rows: Vec<Written<'_>> = products
+        .iter()
+        .zip(&slugs)
+        .map(|(p, slug)| Written {
+            name: p.name,
+            slug,
+            description: p.description,
+            category: p.category,
+            image_url: p.image_url,
+            is_active: p.is_active,
+            is_featured: p.is_featured,
+            price_minor: p.plan.price_minor,
+        })
+        .collect();
+    let ids = store::insert_products(tx, &rows, now).await?;
+    for (&id, slug) in ids.iter().zip(&slugs) {
+        if slug.starts_with('~') {
+            let slug = free_slug(tx, &format!("product-{id}")).await?;
+            store::set_slug(tx, id, &slug).await?;
+        }
+    }
+
+    let options: Vec<_> = ids.iter().copied().zip(products.iter().map(|p| p.plan.options.as_slice())).collect();
+    store::insert_options(tx, &options).await?;
+    let variants: Vec<_> = ids
+        .iter()
+        .zip(products)
+        .flat_map(|(&id, p)| (0i64..).zip(&p.plan.variants).map(move |(position, variant)| (id, position, variant)))
+        .collect();
+    let variant_ids = store::insert_variants(tx, &variants, now).await?;
+    let stock: Vec<_> =
+        variant_ids.into_iter().zip(&variants).map(|(id, (_, _, v))| (id, v.stock.unwrap_or(0))).collect();
+    inventory::create_items(tx, &stock, by, now).await?;
+
+    let words: Vec<(ProductId, String)> = ids
+        .iter()
+        .zip(products)
+        .map(|(&id, p)| {
+            let skus = p.plan.variants.iter().filter_map(|variant| variant.sku.as_deref());
+            (id, search::text_to_index([p.name, p.description].into_iter().chain(skus)))
+        })
+        .collect();
+    store::learn_words(tx, engine, &words).await?;
+    Ok(ids)
+}
+
+/// A slug for each, none twice. One that begins with `~` stands there until the id is known.
+async fn free_slugs(tx: &Tx, products: &[NewProduct<'_>]) -> Result<Vec<String>> {
+    let wanted: Vec<Option<String>> = products
+        .iter()
+        .map(|p| p.slug.map(str::to_owned).or_else(|| slug_of(p.name, "product")))
+        .collect();
+    let known: Vec<String> = wanted.iter().flatten().cloned().collect();
+    let mut taken: std::collections::HashSet<String> =
+        if known.is_empty() { Default::default() } else { store::taken_slugs(tx, &known).await?.into_iter().collect() };
+    let mut slugs = Vec::with_capacity(products.len());
+    for (at, slug) in wanted.into_iter().enumerate() {
+        let slug = match slug {
+            None => format!("~{at}"),
+            Some(slug) if !taken.contains(&slug) => slug,
+            Some(slug) => free_slug_but(tx, &slug, &taken).await?,
+        };
+        taken.insert(slug.clone());
+        slugs.push(slug);
+    }
+    Ok(slugs)
+}
+
+pub(super) async fn free_slug(tx: &Tx, slug: &str) -> Result<String> {
+    free_slug_but(tx, slug, &Default::default()).await
+}
+
+async fn free_slug_but(tx: &Tx, slug: &str, but: &std::collections::HashSet<String>) -> Result<String> {
+    for round in 0..4 {
+        let candidates = candidates(slug, round);
+        let taken = store::taken_slugs(tx, &candidates).await?;
+        if let Some(free) = candidates.into_iter().find(|slug| !taken.contains(slug) && !but.contains(slug)) {
+            return Ok(free);
+        }
+    }
+    Err(Code::Duplicate.with("There are too many products of this name."))
+}
+
+/// A slug that somebody chose: 400 when it cannot be one, 409 when it is taken.
+pub(super) async fn check_slug(tx: &Tx, slug: &str) -> Result<()> {
+    if !is_usable(slug) {
+        return Err(Error::field("slug", "invalid", catalog::SLUG_RULE));
+    }
+    if !store::taken_slugs(tx, &[slug.to_owned()]).await?.is_empty() {
+        return Err(Code::Duplicate.with(format!("A product with the slug \"{slug}\" already exists.")));
+    }
+    Ok(())
+}
+
+pub(super) async fn find_category(tx: &Tx, key: Option<&Key>) -> Result<Option<CategoryId>> {
+    let Some(key) = key else { return Ok(None) };
+    match categories::store::find_category(tx, key).await? {
+        Some(category) => Ok(Some(category.id)),
+        None => Err(Error::field("category", "does_not_exist", "There is no such category.")),
+    }
+}
+
+pub(super) async fn found(tx: &Tx, id: Option<ProductId>) -> Result<Product> {
+    let product = match id {
+        Some(id) => store::find_product(tx, &Key::Id(id.0)).await?,
+        None => None,
+    };
+    product.ok_or_else(Error::not_found)
+}

@@ -1,0 +1,32 @@
+//! Which products a list shows, and what it can be ordered by.
+
+use crate::ids::{CategoryId, ProductId};
+use crate::paging::SortKey;
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Filter {
+    pub(crate) ids: Option<Vec<ProductId>>,
+    pub(crate) is_active: Option<bool>,
+    pub(crate) is_featured: Option<bool>,
+    /// What to find in names, descriptions and SKUs.
+    pub(crate) search: Option<String>,
+    /// In one of these.
+    pub(crate) categories: Option<Vec<CategoryId>>,
+    pub(crate) min_price: Option<i64>,
+    pub(crate) max_price: Option<i64>,
+    pub(crate) in_stock: Option<bool>,
+    /// Active, with less to sell than this.
+    pub(crate) stock_below: Option<i64>,
+    /// Read row by row in the order of the list, not by way of the price.
+    pub(crate) walked: bool,
+}
+
+/// The words of `ordering=`.
+pub(crate) const SORTABLE: &[(&str, SortKey)] = &[
+    ("id", BY_ID),
+    ("price", SortKey::number("p.price_minor")),
+    ("created_at", SortKey::number("p.created_at")),
+    ("name", SortKey::text("p.name")),
+];
+
+pub(crate) const BY_ID: SortKey = SortKey::number("p.id");

@@ -1,0 +1,22 @@
+//! Products and their variants: finding, listing and writing them. `store.rs` says how, `plan.rs` what is allowed.
+
+#[expect(non_snake_case, reason = "`id__in` is the name of a parameter")]
+pub(super) mod api;
+mod browse;
+mod create_product;
+mod delete_product;
+mod filter;
+pub(super) mod input;
+mod plan;
+mod product;
+pub(super) mod store;
+mod update_product;
+
+pub use browse::products_by_id;
+pub use create_product::{ProductWish, create_product};
+pub(crate) use create_product::{PlainProduct, insert_products};
+pub use delete_product::delete_product;
+pub use plan::{Choices, VariantWish, Wish};
+pub use product::{CategoryLabel, MAX_PRICE, Product, ProductOption, Variant};
+pub(crate) use update_product::change_product;
+pub use update_product::update_product;

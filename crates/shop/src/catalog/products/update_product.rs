@@ -1,0 +1,108 @@
+//! Changes a product and its variants.
+
+use db::Tx;
+
+use super::create_product::{ProductWish, check_slug, find_category, found};
+use super::plan::{Plan, plan};
+use super::product::Product;
+use super::store::{self, Written};
+use crate::app::App;
+use crate::catalog::{self, changed, search};
+use crate::clock::Time;
+use crate::error::{Error, Result};
+use crate::ids::UserId;
+use crate::inventory;
+use crate::transact;
+use crate::values::Key;
+
+pub async fn update_product(app: &App, by: UserId, key: &Key, wish: &ProductWish) -> Result<Product> {
+    let now = app.clock.now();
+    let product = transact!(app.db, tx => {
+        catalog::store::bump_generation(tx).await?;
+        change_product(tx, app.db.engine(), Some(by), key, wish, now).await
+    })?;
+    changed(app);
+    Ok(product)
+}
+
+/// The caller holds the generation row.
+pub(crate) async fn change_product(
+    tx: &Tx,
+    engine: db::Engine,
+    by: Option<UserId>,
+    key: &Key,
+    wish: &ProductWish,
+    now: Time,
+) -> Result<Product> {
+    let id = store::claim(tx, key, now).await?.ok_or_else(Error::not_found)?;
+    let old = found(tx, Some(id)).await?;
+    let plan = plan(Some(&old), &wish.variants)?;
+    let category = match &wish.category {
+        None => old.category.as_ref().map(|category| category.id),
+        Some(key) => find_category(tx, key.as_ref()).await?,
+    };
+    let slug = match &wish.slug {
+        Some(slug) if *slug != old.slug => {
+            check_slug(tx, slug).await?;
+            slug
+        }
+        _ => &old.slug,
+    };
+    let written = Written {
+        name: wish.name.as_ref().unwrap_or(&old.name),
+        slug,
+        description: wish.description.as_ref().unwrap_or(&old.description),
+        category,
+        image_url: wish.image_url.as_ref().unwrap_or(&old.image_url).as_deref(),
+        is_active: wish.is_active.unwrap_or(old.is_active),
+        is_featured: wish.is_featured.unwrap_or(old.is_featured),
+        price_minor: plan.price_minor,
+    };
+    store::update_product(tx, id, &written).await?;
+    if plan.options != old.options {
+        store::replace_options(tx, id, &plan.options).await?;
+    }
+    write_variants(tx, &old, &plan, by, now).await?;
+    learn_words(tx, engine, &old, &written, &plan).await?;
+    found(tx, Some(id)).await
+}
+
+async fn write_variants(tx: &Tx, old: &Product, plan: &Plan, by: Option<UserId>, now: Time) -> Result<()> {
+    for &id in &plan.dropped {
+        store::drop_variant(tx, id, now).await?;
+    }
+    let mut adjusted = Vec::new();
+    let mut new = Vec::new();
+    for (position, variant) in (0i64..).zip(&plan.variants) {
+        match variant.id {
+            None => new.push((old.id, position, variant)),
+            Some(id) => {
+                store::update_variant(tx, id, position, variant, now).await?;
+                adjusted.extend(variant.stock.map(|stock| (id, stock)));
+            }
+        }
+    }
+    if !new.is_empty() {
+        let ids = store::insert_variants(tx, &new, now).await?;
+        let items: Vec<_> = ids.into_iter().zip(&new).map(|(id, (_, _, v))| (id, v.stock.unwrap_or(0))).collect();
+        inventory::create_items(tx, &items, by, now).await?;
+    }
+    inventory::adjust_to(tx, &adjusted, by, "set in the catalog", now).await
+}
+
+async fn learn_words(
+    tx: &Tx,
+    engine: db::Engine,
+    old: &Product,
+    written: &Written<'_>,
+    plan: &Plan,
+) -> Result<()> {
+    let old_skus = old.variants.iter().filter_map(|variant| variant.sku.as_deref());
+    let new_skus = plan.variants.iter().filter_map(|variant| variant.sku.as_deref());
+    let before = search::text_to_index([old.name.as_str(), &old.description].into_iter().chain(old_skus));
+    let after = search::text_to_index([written.name, written.description].into_iter().chain(new_skus));
+    if before == after {
+        return Ok(());
+    }
+    store::learn_words(tx, engine, &[(old.id, after)]).await
+}
