@@ -50,7 +50,11 @@ pub(super) async fn current(app: &App) -> Result<Arc<Snapshot>> {
     // Read before the database is: a write that commits meanwhile makes the answer old again.
     let writes = memory.writes.load(Ordering::SeqCst);
     let now = app.clock.now();
-    let known = memory.snapshot.read().unwrap_or_else(PoisonError::into_inner).clone();
+    let known = memory
+        .snapshot
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
     if let Some(known) = &known
         && known.writes.load(Ordering::SeqCst) == writes
         && now.since(Time(known.checked.load(Ordering::SeqCst))) < FRESH
@@ -74,7 +78,10 @@ pub(super) async fn current(app: &App) -> Result<Arc<Snapshot>> {
         totals: OnceCell::new(),
         counts: moka::sync::Cache::new(10_000),
     });
-    *memory.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&snapshot));
+    *memory
+        .snapshot
+        .write()
+        .unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&snapshot));
     Ok(snapshot)
 }
 
@@ -83,8 +90,10 @@ impl Snapshot {
     pub(super) async fn totals(&self, app: &App) -> Result<&[i64]> {
         let totals = self.totals.get_or_try_init(|| async {
             let conn = app.db.replica().await?;
-            let own: HashMap<CategoryId, i64> =
-                categories::store::count_products(&conn).await?.into_iter().collect();
+            let own: HashMap<CategoryId, i64> = categories::store::count_products(&conn)
+                .await?
+                .into_iter()
+                .collect();
             Ok::<_, crate::error::Error>(self.tree.totals(&own))
         });
         Ok(totals.await?)

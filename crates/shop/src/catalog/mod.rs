@@ -25,15 +25,19 @@ pub use memory::Memory;
 pub use products::api::ProductOut;
 pub use products::{Product, Variant, products_by_id};
 
-const SLUG_RULE: &str =
-    "Use lowercase letters, digits and single dashes; not digits alone, and not a word that is part of a path.";
+const SLUG_RULE: &str = "Use lowercase letters, digits and single dashes; not digits alone, and not a word that is part of a path.";
 
 pub fn routes() -> Vec<Routes> {
     vec![categories::api::routes(), products::api::routes()]
 }
 
 pub fn statements() -> Vec<&'static str> {
-    [store::STATEMENTS, categories::store::STATEMENTS, products::store::STATEMENTS].concat()
+    [
+        store::STATEMENTS,
+        categories::store::STATEMENTS,
+        products::store::STATEMENTS,
+    ]
+    .concat()
 }
 
 /// Statements that one engine only understands, and the list with all its filters.

@@ -65,10 +65,16 @@ pub(super) fn query(engine: db::Engine, text: &str) -> Option<String> {
 }
 
 fn words(folded: &str) -> impl Iterator<Item = &str> {
-    folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(|word| {
-        let end = word.char_indices().nth(MAX_WORD).map_or(word.len(), |(at, _)| at);
-        &word[..end]
-    })
+    folded
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(|word| {
+            let end = word
+                .char_indices()
+                .nth(MAX_WORD)
+                .map_or(word.len(), |(at, _)| at);
+            &word[..end]
+        })
 }
 
 #[cfg(test)]
@@ -77,12 +83,18 @@ mod tests {
 
     #[test]
     fn accents_and_case_do_not_count() {
-        assert_eq!(fold("Crème BRÛLÉE, Łódź, Straße, İstanbul"), "creme brulee, lodz, strasse, istanbul");
+        assert_eq!(
+            fold("Crème BRÛLÉE, Łódź, Straße, İstanbul"),
+            "creme brulee, lodz, strasse, istanbul"
+        );
     }
 
     #[test]
     fn a_text_is_its_words_each_once() {
-        assert_eq!(text_to_index(["Red mug, red", "A MUG-RED-01"]), "red mug a 01");
+        assert_eq!(
+            text_to_index(["Red mug, red", "A MUG-RED-01"]),
+            "red mug a 01"
+        );
         assert_eq!(text_to_index(["", " - "]), "");
     }
 
@@ -93,7 +105,10 @@ mod tests {
             query(db::Engine::Sqlite, hostile).as_deref(),
             Some(r#""mug"* "or"* "1"* "near"* "a"* "b"* "x"* "y"*"#)
         );
-        assert_eq!(query(db::Engine::Postgres, "Tea's cup").as_deref(), Some("'tea':* & 's':* & 'cup':*"));
+        assert_eq!(
+            query(db::Engine::Postgres, "Tea's cup").as_deref(),
+            Some("'tea':* & 's':* & 'cup':*")
+        );
         assert_eq!(query(db::Engine::Postgres, " ':*&| "), None);
     }
 

@@ -5,7 +5,14 @@ use super::search::fold;
 const MAX_SLUG: usize = 80;
 
 /// Segments that stand beside `{id}` and `{slug}` in the route table.
-const ROUTE_WORDS: &[&str] = &["admin", "all", "analytics", "featured", "images", "low-stock"];
+const ROUTE_WORDS: &[&str] = &[
+    "admin",
+    "all",
+    "analytics",
+    "featured",
+    "images",
+    "low-stock",
+];
 
 /// A slug for `name`, or `None` when no Latin letter or digit is in it: then the caller takes the id.
 /// `kind` (`product`, `category`) goes before what would be read as an id or as a route.
@@ -34,8 +41,12 @@ pub(super) fn slug_of(name: &str, kind: &str) -> Option<String> {
 /// May somebody call a product or category so? Lowercase letters, digits and single dashes; not all digits, not a
 /// word of the route table.
 pub(super) fn is_usable(slug: &str) -> bool {
-    let parts_are_words =
-        slug.split('-').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()));
+    let parts_are_words = slug.split('-').all(|part| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    });
     parts_are_words
         && slug.len() <= MAX_SLUG + 20
         && !slug.bytes().all(|b| b.is_ascii_digit())
@@ -59,14 +70,26 @@ mod tests {
 
     #[test]
     fn names_become_lowercase_words_with_dashes() {
-        assert_eq!(slug_of("Crème Brûlée & Straße", "product").as_deref(), Some("creme-brulee-strasse"));
-        assert_eq!(slug_of("  Men's  T-Shirt (XL) ", "product").as_deref(), Some("mens-t-shirt-xl"));
+        assert_eq!(
+            slug_of("Crème Brûlée & Straße", "product").as_deref(),
+            Some("creme-brulee-strasse")
+        );
+        assert_eq!(
+            slug_of("  Men's  T-Shirt (XL) ", "product").as_deref(),
+            Some("mens-t-shirt-xl")
+        );
     }
 
     #[test]
     fn a_slug_is_never_an_id_nor_a_route() {
-        assert_eq!(slug_of("2024", "category").as_deref(), Some("category-2024"));
-        assert_eq!(slug_of("Featured", "product").as_deref(), Some("product-featured"));
+        assert_eq!(
+            slug_of("2024", "category").as_deref(),
+            Some("category-2024")
+        );
+        assert_eq!(
+            slug_of("Featured", "product").as_deref(),
+            Some("product-featured")
+        );
         assert_eq!(slug_of("All", "category").as_deref(), Some("category-all"));
     }
 
@@ -79,13 +102,18 @@ mod tests {
     #[test]
     fn what_somebody_chose_is_checked() {
         assert!(is_usable("tea-cups-2"));
-        for bad in ["", "Tea", "a--b", "-a", "a-", "12", "all", "tea_cup", "tee/x", "é"] {
+        for bad in [
+            "", "Tea", "a--b", "-a", "a-", "12", "all", "tea_cup", "tee/x", "é",
+        ] {
             assert!(!is_usable(bad), "{bad}");
         }
     }
 
     #[test]
     fn long_names_are_cut_at_a_length() {
-        assert!(slug_of(&"word ".repeat(500), "product").is_some_and(|slug| slug.len() <= MAX_SLUG && is_usable(&slug)));
+        assert!(
+            slug_of(&"word ".repeat(500), "product")
+                .is_some_and(|slug| slug.len() <= MAX_SLUG && is_usable(&slug))
+        );
     }
 }

@@ -24,13 +24,71 @@ use crate::values::{Key, Text};
 
 pub(in crate::catalog) fn routes() -> Routes {
     Routes::tag("categories")
-        .get("/categories/", list, Op::new("list_categories", "The roots, each with all below it").public().lists::<CategoryOut>())
-        .post("/categories/", create, Op::new("create_category", "Add a category").admin().body::<CategoryIn>().answers::<CategoryOut>(201).errors(&[Code::Duplicate]))
-        .get("/categories/all/", list_all, Op::new("list_all_categories", "All categories in one flat list; `children` are ids").public().lists::<FlatCategoryOut>())
-        .get("/categories/{slug}/", show, Op::new("show_category", "One category with all below it, by slug or id").public().answers::<CategoryOut>(200))
-        .put("/categories/{slug}/", replace, Op::new("replace_category", "Write a category; what is absent stays as it is").admin().body::<CategoryIn>().answers::<CategoryOut>(200).errors(&[Code::Duplicate]))
-        .patch("/categories/{slug}/", update, Op::new("update_category", "Change or move a category").admin().body::<CategoryPatch>().answers::<CategoryOut>(200).errors(&[Code::Duplicate]))
-        .delete("/categories/{slug}/", delete, Op::new("delete_category", "Delete an empty category").admin().answers_nothing(204).errors(&[Code::InUse]))
+        .get(
+            "/categories/",
+            list,
+            Op::new("list_categories", "The roots, each with all below it")
+                .public()
+                .lists::<CategoryOut>(),
+        )
+        .post(
+            "/categories/",
+            create,
+            Op::new("create_category", "Add a category")
+                .admin()
+                .body::<CategoryIn>()
+                .answers::<CategoryOut>(201)
+                .errors(&[Code::Duplicate]),
+        )
+        .get(
+            "/categories/all/",
+            list_all,
+            Op::new(
+                "list_all_categories",
+                "All categories in one flat list; `children` are ids",
+            )
+            .public()
+            .lists::<FlatCategoryOut>(),
+        )
+        .get(
+            "/categories/{slug}/",
+            show,
+            Op::new(
+                "show_category",
+                "One category with all below it, by slug or id",
+            )
+            .public()
+            .answers::<CategoryOut>(200),
+        )
+        .put(
+            "/categories/{slug}/",
+            replace,
+            Op::new(
+                "replace_category",
+                "Write a category; what is absent stays as it is",
+            )
+            .admin()
+            .body::<CategoryIn>()
+            .answers::<CategoryOut>(200)
+            .errors(&[Code::Duplicate]),
+        )
+        .patch(
+            "/categories/{slug}/",
+            update,
+            Op::new("update_category", "Change or move a category")
+                .admin()
+                .body::<CategoryPatch>()
+                .answers::<CategoryOut>(200)
+                .errors(&[Code::Duplicate]),
+        )
+        .delete(
+            "/categories/{slug}/",
+            delete,
+            Op::new("delete_category", "Delete an empty category")
+                .admin()
+                .answers_nothing(204)
+                .errors(&[Code::InUse]),
+        )
 }
 
 input! {
@@ -94,7 +152,11 @@ impl CategoryOut {
             slug: category.slug,
             description: category.description,
             parent: category.parent_id,
-            children: tree.children(at).iter().map(|&child| Self::new(tree, totals, child)).collect(),
+            children: tree
+                .children(at)
+                .iter()
+                .map(|&child| Self::new(tree, totals, child))
+                .collect(),
             product_count: totals[at],
         }
     }
@@ -109,7 +171,11 @@ impl FlatCategoryOut {
             slug: category.slug,
             description: category.description,
             parent: category.parent_id,
-            children: tree.children(at).iter().map(|&child| tree.category(child).id).collect(),
+            children: tree
+                .children(at)
+                .iter()
+                .map(|&child| tree.category(child).id)
+                .collect(),
             product_count: totals[at],
         }
     }
@@ -118,19 +184,34 @@ impl FlatCategoryOut {
 async fn list(State(app): State<App>, headers: HeaderMap) -> Result<Response> {
     let catalog = memory::current(&app).await?;
     let (tree, totals) = (&catalog.tree, catalog.totals(&app).await?);
-    let roots = tree.roots().iter().map(|&at| CategoryOut::new(tree, totals, at)).collect();
+    let roots = tree
+        .roots()
+        .iter()
+        .map(|&at| CategoryOut::new(tree, totals, at))
+        .collect();
     Ok(cached(&headers, &cache_control(&app), &Page::whole(roots)))
 }
 
 async fn list_all(State(app): State<App>, headers: HeaderMap) -> Result<Response> {
     let catalog = memory::current(&app).await?;
     let (tree, totals) = (&catalog.tree, catalog.totals(&app).await?);
-    let all = tree.all().map(|at| FlatCategoryOut::new(tree, totals, at)).collect();
+    let all = tree
+        .all()
+        .map(|at| FlatCategoryOut::new(tree, totals, at))
+        .collect();
     Ok(cached(&headers, &cache_control(&app), &Page::whole(all)))
 }
 
-async fn show(State(app): State<App>, headers: HeaderMap, PathKey(key): PathKey) -> Result<Response> {
-    Ok(cached(&headers, &cache_control(&app), &find(&app, &key).await?))
+async fn show(
+    State(app): State<App>,
+    headers: HeaderMap,
+    PathKey(key): PathKey,
+) -> Result<Response> {
+    Ok(cached(
+        &headers,
+        &cache_control(&app),
+        &find(&app, &key).await?,
+    ))
 }
 
 async fn create(State(app): State<App>, _: Admin, In(body): In<CategoryIn>) -> Result<Response> {
@@ -183,5 +264,9 @@ async fn delete(State(app): State<App>, _: Admin, PathKey(key): PathKey) -> Resu
 async fn find(app: &App, key: &Key) -> Result<CategoryOut> {
     let catalog = memory::current(app).await?;
     let at = catalog.tree.find(key).ok_or_else(Error::not_found)?;
-    Ok(CategoryOut::new(&catalog.tree, catalog.totals(app).await?, at))
+    Ok(CategoryOut::new(
+        &catalog.tree,
+        catalog.totals(app).await?,
+        at,
+    ))
 }

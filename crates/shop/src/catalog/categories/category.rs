@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::values::Key;
 use crate::catalog::search::fold;
 use crate::ids::CategoryId;
+use crate::values::Key;
 
 /// How deep categories may be nested.
 pub(in crate::catalog) const MAX_DEPTH: usize = 50;
@@ -34,14 +34,23 @@ pub(in crate::catalog) struct Tree {
 impl Tree {
     pub(in crate::catalog) fn new(mut nodes: Vec<Category>) -> Self {
         nodes.sort_by_cached_key(|category| (fold(&category.name), category.id));
-        let mut tree = Tree { children: vec![Vec::new(); nodes.len()], ..Tree::default() };
+        let mut tree = Tree {
+            children: vec![Vec::new(); nodes.len()],
+            ..Tree::default()
+        };
         for (at, category) in nodes.iter().enumerate() {
             tree.by_id.insert(category.id, at);
             tree.by_slug.insert(category.slug.clone(), at);
-            tree.by_name.entry(fold(&category.name)).or_default().push(at);
+            tree.by_name
+                .entry(fold(&category.name))
+                .or_default()
+                .push(at);
         }
         for (at, category) in nodes.iter().enumerate() {
-            match category.parent_id.and_then(|parent| tree.by_id.get(&parent)) {
+            match category
+                .parent_id
+                .and_then(|parent| tree.by_id.get(&parent))
+            {
                 Some(&parent) => tree.children[parent].push(at),
                 None => tree.roots.push(at),
             }
@@ -79,7 +88,11 @@ impl Tree {
         let mut open = match (self.find(key), key) {
             (Some(at), _) => vec![at],
             (None, Key::Name(name)) => self.by_name.get(&fold(name)).cloned().unwrap_or_default(),
-            (None, Key::Id(id)) => self.by_name.get(&id.to_string()).cloned().unwrap_or_default(),
+            (None, Key::Id(id)) => self
+                .by_name
+                .get(&id.to_string())
+                .cloned()
+                .unwrap_or_default(),
         };
         let mut ids = Vec::new();
         while let Some(at) = open.pop() {
@@ -93,7 +106,11 @@ impl Tree {
 
     /// What is counted of each category, summed over all below it.
     pub(in crate::catalog) fn totals(&self, own: &HashMap<CategoryId, i64>) -> Vec<i64> {
-        let mut totals: Vec<i64> = self.nodes.iter().map(|c| own.get(&c.id).copied().unwrap_or(0)).collect();
+        let mut totals: Vec<i64> = self
+            .nodes
+            .iter()
+            .map(|c| own.get(&c.id).copied().unwrap_or(0))
+            .collect();
         // Parents before children; backwards, each is complete when it is added to its parent.
         let mut order = self.roots.clone();
         let mut next = 0;
@@ -102,7 +119,10 @@ impl Tree {
             next += 1;
         }
         for &at in order.iter().rev() {
-            totals[at] += self.children[at].iter().map(|&child| totals[child]).sum::<i64>();
+            totals[at] += self.children[at]
+                .iter()
+                .map(|&child| totals[child])
+                .sum::<i64>();
         }
         totals
     }
@@ -114,7 +134,13 @@ mod tests {
 
     fn category(id: i64, name: &str, parent: Option<i64>) -> Category {
         let slug = name.to_lowercase();
-        Category { id: CategoryId(id), name: name.into(), slug, description: String::new(), parent_id: parent.map(CategoryId) }
+        Category {
+            id: CategoryId(id),
+            name: name.into(),
+            slug,
+            description: String::new(),
+            parent_id: parent.map(CategoryId),
+        }
     }
 
     fn tree() -> Tree {
@@ -130,7 +156,12 @@ mod tests {
     #[test]
     fn roots_and_children_stand_in_the_order_of_their_names() {
         let tree = tree();
-        let names = |places: &[usize]| places.iter().map(|&at| tree.category(at).name.clone()).collect::<Vec<_>>();
+        let names = |places: &[usize]| {
+            places
+                .iter()
+                .map(|&at| tree.category(at).name.clone())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(names(tree.roots()), ["Books", "Electronics"]);
         let electronics = tree.find(&Key::Id(1)).unwrap();
         assert_eq!(names(tree.children(electronics)), ["Accessories", "Phones"]);
@@ -138,7 +169,13 @@ mod tests {
 
     #[test]
     fn a_filter_takes_all_that_is_below() {
-        let ids = |key: &str| tree().subtree(&Key::parse(key).unwrap()).into_iter().map(|id| id.0).collect::<Vec<_>>();
+        let ids = |key: &str| {
+            tree()
+                .subtree(&Key::parse(key).unwrap())
+                .into_iter()
+                .map(|id| id.0)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(ids("1"), [1, 3, 4, 5]);
         assert_eq!(ids("phones"), [3, 4]);
         assert_eq!(ids("PHONES"), [3, 4]);
@@ -152,6 +189,9 @@ mod tests {
         let own = HashMap::from([(CategoryId(4), 2), (CategoryId(3), 5), (CategoryId(2), 1)]);
         let totals = tree.totals(&own);
         let total = |id| totals[tree.find(&Key::Id(id)).unwrap()];
-        assert_eq!([total(1), total(2), total(3), total(4), total(5)], [7, 1, 7, 2, 0]);
+        assert_eq!(
+            [total(1), total(2), total(3), total(4), total(5)],
+            [7, 1, 7, 2, 0]
+        );
     }
 }

@@ -4,10 +4,10 @@ use db::DbError;
 
 use super::store;
 use crate::app::App;
-use crate::values::Key;
 use crate::catalog::{self, changed};
 use crate::error::{Code, Error, Result};
 use crate::transact;
+use crate::values::Key;
 
 /// 409 `in_use` when it has products (hidden ones too) or children.
 pub async fn delete_category(app: &App, key: &Key) -> Result<()> {

@@ -5,13 +5,13 @@ use db::Tx;
 use super::category::{Category, MAX_DEPTH};
 use super::store;
 use crate::app::App;
-use crate::values::Key;
 use crate::catalog::slug::{candidates, is_usable, slug_of};
 use crate::catalog::{self, changed};
 use crate::clock::Time;
 use crate::error::{Code, Error, Result};
 use crate::ids::CategoryId;
 use crate::transact;
+use crate::values::Key;
 
 #[derive(Clone, Debug, Default)]
 pub struct NewCategory {
@@ -137,7 +137,8 @@ pub(in crate::catalog) async fn insert(
     };
     // No slug is called "~", and writers of the tree come one after the other: it stands there for a moment only.
     let at_first = slug.as_deref().unwrap_or("~");
-    let id = store::insert_category(tx, name, at_first, description, parent, external_id, now).await?;
+    let id =
+        store::insert_category(tx, name, at_first, description, parent, external_id, now).await?;
     if slug.is_none() {
         let slug = free_slug(tx, &format!("category-{id}")).await?;
         store::set_slug(tx, id, &slug).await?;
@@ -148,7 +149,11 @@ pub(in crate::catalog) async fn insert(
 async fn find_parent(tx: &Tx, key: &Key) -> Result<CategoryId> {
     match store::find_category(tx, key).await? {
         Some(parent) => Ok(parent.id),
-        None => Err(Error::field("parent", "does_not_exist", "There is no such category.")),
+        None => Err(Error::field(
+            "parent",
+            "does_not_exist",
+            "There is no such category.",
+        )),
     }
 }
 
@@ -161,7 +166,11 @@ async fn new_parent(tx: &Tx, id: CategoryId, key: &Key) -> Result<CategoryId> {
 async fn may_stand_below(tx: &Tx, id: CategoryId, parent: CategoryId) -> Result<()> {
     let above = store::ancestors(tx, parent).await?;
     if above.contains(&id) {
-        return Err(Error::field("parent", "cycle", "A category cannot stand below itself."));
+        return Err(Error::field(
+            "parent",
+            "cycle",
+            "A category cannot stand below itself.",
+        ));
     }
     let height = store::height(tx, id).await?;
     if above.len() + usize::try_from(height).unwrap_or(usize::MAX) > MAX_DEPTH {
@@ -171,7 +180,11 @@ async fn may_stand_below(tx: &Tx, id: CategoryId, parent: CategoryId) -> Result<
 }
 
 fn too_deep() -> Error {
-    Error::field("parent", "too_deep", format!("Categories are nested at most {MAX_DEPTH} levels deep."))
+    Error::field(
+        "parent",
+        "too_deep",
+        format!("Categories are nested at most {MAX_DEPTH} levels deep."),
+    )
 }
 
 async fn chosen_slug(tx: &Tx, slug: &str) -> Result<String> {
@@ -179,7 +192,9 @@ async fn chosen_slug(tx: &Tx, slug: &str) -> Result<String> {
         return Err(Error::field("slug", "invalid", catalog::SLUG_RULE));
     }
     if !store::taken_slugs(tx, &[slug.to_owned()]).await?.is_empty() {
-        return Err(Code::Duplicate.with(format!("A category with the slug \"{slug}\" already exists.")));
+        return Err(Code::Duplicate.with(format!(
+            "A category with the slug \"{slug}\" already exists."
+        )));
     }
     Ok(slug.to_owned())
 }
@@ -188,7 +203,10 @@ async fn free_slug(tx: &Tx, slug: &str) -> Result<String> {
     for round in 0..4 {
         let candidates = candidates(slug, round);
         let taken = store::taken_slugs(tx, &candidates).await?;
-        if let Some(free) = candidates.into_iter().find(|candidate| !taken.contains(candidate)) {
+        if let Some(free) = candidates
+            .into_iter()
+            .find(|candidate| !taken.contains(candidate))
+        {
             return Ok(free);
         }
     }

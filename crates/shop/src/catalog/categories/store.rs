@@ -3,10 +3,10 @@
 use db::{Conn, Select, Tx, args};
 
 use super::category::Category;
-use crate::values::Key;
 use crate::clock::Time;
 use crate::error::Result;
 use crate::ids::CategoryId;
+use crate::values::Key;
 
 const LIST: &str = "SELECT id, name, slug, description, parent_id FROM categories";
 
@@ -15,13 +15,15 @@ const FIND: &str = "SELECT id, name, slug, description, parent_id FROM categorie
 
 const FIND_IMPORTED: &str = "SELECT id, name, parent_id FROM categories WHERE external_id = $1";
 
-const FIND_NAMED: &str = "SELECT id FROM categories WHERE name = $1 ORDER BY parent_id IS NOT NULL, id LIMIT 1";
+const FIND_NAMED: &str =
+    "SELECT id FROM categories WHERE name = $1 ORDER BY parent_id IS NOT NULL, id LIMIT 1";
 
 const INSERT: &str =
     "INSERT INTO categories (name, slug, description, parent_id, external_id, created_at, updated_at)
   VALUES ($1, $2, $3, $4, $5, $6, $6) RETURNING id";
 
-const UPDATE: &str = "UPDATE categories SET name = $2, slug = $3, description = $4, parent_id = $5, updated_at = $6
+const UPDATE: &str =
+    "UPDATE categories SET name = $2, slug = $3, description = $4, parent_id = $5, updated_at = $6
   WHERE id = $1";
 
 const MOVE: &str = "UPDATE categories SET name = $2, parent_id = $3, updated_at = $4 WHERE id = $1";
@@ -45,11 +47,21 @@ const HEIGHT: &str = "WITH RECURSIVE below (id, depth) AS (
     SELECT c.id, b.depth + 1 FROM categories c JOIN below b ON c.parent_id = b.id WHERE b.depth < 100
   ) SELECT CAST(COALESCE(MAX(depth), 0) AS BIGINT) FROM below";
 
-const COUNT_PRODUCTS: &str =
-    "SELECT category_id, COUNT(*) FROM products WHERE is_active = TRUE AND category_id IS NOT NULL GROUP BY category_id";
+const COUNT_PRODUCTS: &str = "SELECT category_id, COUNT(*) FROM products WHERE is_active = TRUE AND category_id IS NOT NULL GROUP BY category_id";
 
 pub(in crate::catalog) const STATEMENTS: &[&str] = &[
-    LIST, FIND, FIND_IMPORTED, FIND_NAMED, INSERT, UPDATE, MOVE, SET_SLUG, DELETE, ANCESTORS, HEIGHT, COUNT_PRODUCTS,
+    LIST,
+    FIND,
+    FIND_IMPORTED,
+    FIND_NAMED,
+    INSERT,
+    UPDATE,
+    MOVE,
+    SET_SLUG,
+    DELETE,
+    ANCESTORS,
+    HEIGHT,
+    COUNT_PRODUCTS,
 ];
 
 pub(in crate::catalog) async fn list_categories(conn: &Conn) -> Result<Vec<Category>> {
@@ -85,7 +97,10 @@ pub(super) async fn height(conn: &Conn, id: CategoryId) -> Result<i64> {
 
 /// Which of these are taken.
 pub(super) async fn taken_slugs(conn: &Conn, slugs: &[String]) -> Result<Vec<String>> {
-    Ok(Select::new("SELECT slug FROM categories").filter_in("slug", slugs).all(conn).await?)
+    Ok(Select::new("SELECT slug FROM categories")
+        .filter_in("slug", slugs)
+        .all(conn)
+        .await?)
 }
 
 /// How many products each category shows, without those of its children.
@@ -102,12 +117,24 @@ pub(super) async fn insert_category(
     external_id: Option<&str>,
     now: Time,
 ) -> Result<CategoryId> {
-    Ok(tx.one(INSERT, args![name, slug, description, parent, external_id, now]).await?)
+    Ok(tx
+        .one(
+            INSERT,
+            args![name, slug, description, parent, external_id, now],
+        )
+        .await?)
 }
 
 pub(super) async fn update_category(tx: &Tx, category: &Category, now: Time) -> Result<()> {
-    let Category { id, name, slug, description, parent_id } = category;
-    tx.execute(UPDATE, args![id, name, slug, description, *parent_id, now]).await?;
+    let Category {
+        id,
+        name,
+        slug,
+        description,
+        parent_id,
+    } = category;
+    tx.execute(UPDATE, args![id, name, slug, description, *parent_id, now])
+        .await?;
     Ok(())
 }
 

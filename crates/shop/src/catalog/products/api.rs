@@ -34,14 +34,82 @@ const MAX_IDS: usize = 100;
 
 pub(in crate::catalog) fn routes() -> Routes {
     Routes::tag("products")
-        .get("/products/", list, Op::new("list_products", "Products, newest first").public().query::<ProductQuery>().lists::<ProductOut>())
-        .post("/products/", create, Op::new("create_product", "Add a product").admin().body::<ProductIn>().answers::<ProductOut>(201).errors(&[Code::Duplicate]))
-        .get("/products/featured/", featured, Op::new("list_featured_products", "At most ten: those marked as featured, then the newest").public().lists::<ProductOut>())
-        .get("/products/low_stock/", low_stock, Op::new("list_low_stock_products", "Active products of which little is left").admin().query::<Paging>().lists::<ProductOut>())
-        .get("/products/{id}/", show, Op::new("show_product", "One product, by id or slug").public().answers::<ProductOut>(200))
-        .put("/products/{id}/", replace, Op::new("replace_product", "Write a product; what is absent stays as it is").admin().body::<ProductIn>().answers::<ProductOut>(200).errors(&[Code::Duplicate]))
-        .patch("/products/{id}/", update, Op::new("update_product", "Change a product").admin().body::<ProductPatch>().answers::<ProductOut>(200).errors(&[Code::Duplicate]))
-        .delete("/products/{id}/", delete, Op::new("delete_product", "Erase a product, or hide it when it was ever ordered").admin().answers_nothing(204))
+        .get(
+            "/products/",
+            list,
+            Op::new("list_products", "Products, newest first")
+                .public()
+                .query::<ProductQuery>()
+                .lists::<ProductOut>(),
+        )
+        .post(
+            "/products/",
+            create,
+            Op::new("create_product", "Add a product")
+                .admin()
+                .body::<ProductIn>()
+                .answers::<ProductOut>(201)
+                .errors(&[Code::Duplicate]),
+        )
+        .get(
+            "/products/featured/",
+            featured,
+            Op::new(
+                "list_featured_products",
+                "At most ten: those marked as featured, then the newest",
+            )
+            .public()
+            .lists::<ProductOut>(),
+        )
+        .get(
+            "/products/low_stock/",
+            low_stock,
+            Op::new(
+                "list_low_stock_products",
+                "Active products of which little is left",
+            )
+            .admin()
+            .query::<Paging>()
+            .lists::<ProductOut>(),
+        )
+        .get(
+            "/products/{id}/",
+            show,
+            Op::new("show_product", "One product, by id or slug")
+                .public()
+                .answers::<ProductOut>(200),
+        )
+        .put(
+            "/products/{id}/",
+            replace,
+            Op::new(
+                "replace_product",
+                "Write a product; what is absent stays as it is",
+            )
+            .admin()
+            .body::<ProductIn>()
+            .answers::<ProductOut>(200)
+            .errors(&[Code::Duplicate]),
+        )
+        .patch(
+            "/products/{id}/",
+            update,
+            Op::new("update_product", "Change a product")
+                .admin()
+                .body::<ProductPatch>()
+                .answers::<ProductOut>(200)
+                .errors(&[Code::Duplicate]),
+        )
+        .delete(
+            "/products/{id}/",
+            delete,
+            Op::new(
+                "delete_product",
+                "Erase a product, or hide it when it was ever ordered",
+            )
+            .admin()
+            .answers_nothing(204),
+        )
 }
 
 query! {
@@ -143,14 +211,24 @@ impl ProductOut {
             id: variant.id,
             sku: variant.sku,
             title: variant.title,
-            options: product.options.iter().map(|option| option.name.clone()).zip(variant.choices).collect(),
+            options: product
+                .options
+                .iter()
+                .map(|option| option.name.clone())
+                .zip(variant.choices)
+                .collect(),
             price: app.amount(variant.price_minor),
             currency,
             stock: variant.stock,
             in_stock: variant.stock > 0,
             is_active: variant.is_active,
         };
-        let variants = product.variants.into_iter().filter(|variant| shown(variant)).map(variant).collect();
+        let variants = product
+            .variants
+            .into_iter()
+            .filter(|variant| shown(variant))
+            .map(variant)
+            .collect();
         ProductOut {
             id: product.id,
             name: product.name,
@@ -165,14 +243,22 @@ impl ProductOut {
             images: Vec::new(),
             is_active: product.is_active,
             is_featured: product.is_featured,
-            category_name: product.category.as_ref().map(|category| category.name.clone()),
-            category: product
+            category_name: product
                 .category
-                .map(|category| CategoryLabelOut { id: category.id, name: category.name, slug: category.slug }),
+                .as_ref()
+                .map(|category| category.name.clone()),
+            category: product.category.map(|category| CategoryLabelOut {
+                id: category.id,
+                name: category.name,
+                slug: category.slug,
+            }),
             options: product
                 .options
                 .into_iter()
-                .map(|option| OptionOut { name: option.name, values: option.choices })
+                .map(|option| OptionOut {
+                    name: option.name,
+                    values: option.choices,
+                })
                 .collect(),
             variants,
             created_at: product.created_at,
@@ -195,7 +281,11 @@ async fn list(
             Some(_) => Code::PermissionDenied.with("Only admins see hidden products."),
         });
     }
-    let is_active = if via_admin { query.is_active } else { query.is_active.or(Some(true)) };
+    let is_active = if via_admin {
+        query.is_active
+    } else {
+        query.is_active.or(Some(true))
+    };
     let filter = Filter {
         ids: query.id__in,
         is_active,
@@ -206,18 +296,40 @@ async fn list(
         in_stock: query.in_stock,
         ..Filter::default()
     };
-    if filter.search.as_ref().is_some_and(|text| text.chars().count() > MAX_SEARCH) {
-        return Err(in_query("search", "max_length", format!("Search for at most {MAX_SEARCH} characters.")));
+    if filter
+        .search
+        .as_ref()
+        .is_some_and(|text| text.chars().count() > MAX_SEARCH)
+    {
+        return Err(in_query(
+            "search",
+            "max_length",
+            format!("Search for at most {MAX_SEARCH} characters."),
+        ));
     }
     if filter.ids.as_ref().is_some_and(|ids| ids.len() > MAX_IDS) {
-        return Err(in_query("id__in", "max_length", format!("Ask for at most {MAX_IDS} ids at once.")));
+        return Err(in_query(
+            "id__in",
+            "max_length",
+            format!("Ask for at most {MAX_IDS} ids at once."),
+        ));
     }
-    let page =
-        browse::list_products(&app, filter, query.category.as_ref(), query.ordering.as_deref(), &query.paging).await?;
+    let page = browse::list_products(
+        &app,
+        filter,
+        query.category.as_ref(),
+        query.ordering.as_deref(),
+        &query.paging,
+    )
+    .await?;
     Ok(if via_admin || is_active == Some(false) {
         ok(&page.map(|product| ProductOut::whole(&app, product)))
     } else {
-        cached(&headers, &cache_control(&app), &page.map(|product| ProductOut::new(&app, product)))
+        cached(
+            &headers,
+            &cache_control(&app),
+            &page.map(|product| ProductOut::new(&app, product)),
+        )
     })
 }
 
@@ -231,22 +343,39 @@ async fn show(
     Ok(if via_admin {
         ok(&ProductOut::whole(&app, product))
     } else {
-        cached(&headers, &cache_control(&app), &ProductOut::new(&app, product))
+        cached(
+            &headers,
+            &cache_control(&app),
+            &ProductOut::new(&app, product),
+        )
     })
 }
 
 async fn featured(State(app): State<App>, headers: HeaderMap) -> Result<Response> {
     let products = browse::featured_products(&app).await?;
-    let page = Page::whole(products.into_iter().map(|product| ProductOut::new(&app, product)).collect());
+    let page = Page::whole(
+        products
+            .into_iter()
+            .map(|product| ProductOut::new(&app, product))
+            .collect(),
+    );
     Ok(cached(&headers, &cache_control(&app), &page))
 }
 
-async fn low_stock(State(app): State<App>, _: Admin, Query(paging): Query<Paging>) -> Result<Response> {
+async fn low_stock(
+    State(app): State<App>,
+    _: Admin,
+    Query(paging): Query<Paging>,
+) -> Result<Response> {
     let page = browse::low_stock_products(&app, &paging).await?;
     Ok(ok(&page.map(|product| ProductOut::whole(&app, product))))
 }
 
-async fn create(State(app): State<App>, Admin(user): Admin, In(body): In<ProductIn>) -> Result<Response> {
+async fn create(
+    State(app): State<App>,
+    Admin(user): Admin,
+    In(body): In<ProductIn>,
+) -> Result<Response> {
     let product = create_product(&app, Some(user.id), &body.into()).await?;
     Ok(created(&ProductOut::whole(&app, product)))
 }
@@ -277,5 +406,10 @@ async fn delete(State(app): State<App>, _: Admin, PathKey(key): PathKey) -> Resu
 }
 
 fn in_query(attr: &str, code: &'static str, detail: String) -> Error {
-    Error::faults(vec![Fault { attr: attr.to_owned(), code, detail, in_query: true }])
+    Error::faults(vec![Fault {
+        attr: attr.to_owned(),
+        code,
+        detail,
+        in_query: true,
+    }])
 }

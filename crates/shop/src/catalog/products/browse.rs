@@ -33,30 +33,51 @@ pub(super) async fn list_products(
     let count = if paging.wants_count() {
         let name = store::identity(engine, &filter);
         let moves_with_stock = filter.in_stock.is_some() || filter.stock_below.is_some();
-        catalog.count(app, name, moves_with_stock, store::count_products(&conn, engine, &filter)).await?
+        catalog
+            .count(
+                app,
+                name,
+                moves_with_stock,
+                store::count_products(&conn, engine, &filter),
+            )
+            .await?
     } else {
         0
     };
-    paging.page(products, count, |product| sort.iter().map(|key| key_of(product, key)).collect())
+    paging.page(products, count, |product| {
+        sort.iter().map(|key| key_of(product, key)).collect()
+    })
 }
 
 /// By id, else by slug; hidden ones too when asked for.
 pub(super) async fn find_product(app: &App, key: &Key, hidden_too: bool) -> Result<Product> {
     let conn = app.db.replica().await?;
     let found = store::find_product(&conn, key).await?;
-    found.filter(|product| product.is_active || hidden_too).ok_or_else(Error::not_found)
+    found
+        .filter(|product| product.is_active || hidden_too)
+        .ok_or_else(Error::not_found)
 }
 
 /// Those marked as featured, then the newest: at most ten.
 pub(super) async fn featured_products(app: &App) -> Result<Vec<Product>> {
     let conn = app.db.replica().await?;
     let engine = app.db.engine();
-    let marked = Filter { is_active: Some(true), is_featured: Some(true), ..Filter::default() };
-    let mut products = store::top_products(&conn, engine, &marked, &[BY_ID.desc()], MAX_FEATURED).await?;
+    let marked = Filter {
+        is_active: Some(true),
+        is_featured: Some(true),
+        ..Filter::default()
+    };
+    let mut products =
+        store::top_products(&conn, engine, &marked, &[BY_ID.desc()], MAX_FEATURED).await?;
     let missing = MAX_FEATURED - i64::try_from(products.len()).unwrap_or(MAX_FEATURED);
     if missing > 0 {
-        let others = Filter { is_active: Some(true), is_featured: Some(false), ..Filter::default() };
-        products.extend(store::top_products(&conn, engine, &others, &[BY_ID.desc()], missing).await?);
+        let others = Filter {
+            is_active: Some(true),
+            is_featured: Some(false),
+            ..Filter::default()
+        };
+        products
+            .extend(store::top_products(&conn, engine, &others, &[BY_ID.desc()], missing).await?);
     }
     Ok(products)
 }
@@ -64,13 +85,24 @@ pub(super) async fn featured_products(app: &App) -> Result<Vec<Product>> {
 /// Active products of which less than the shop's threshold can be sold, oldest first.
 pub(super) async fn low_stock_products(app: &App, paging: &Paging) -> Result<Page<Product>> {
     let stock_below = Some(app.config.low_stock_threshold);
-    let filter = Filter { is_active: Some(true), stock_below, ..Filter::default() };
+    let filter = Filter {
+        is_active: Some(true),
+        stock_below,
+        ..Filter::default()
+    };
     list_products(app, filter, None, Some("id"), paging).await
 }
 
 /// Products by id, hidden ones too, in no particular order: for the cart and the orders.
-pub async fn products_by_id(conn: &Conn, engine: Engine, ids: &[ProductId]) -> Result<Vec<Product>> {
-    let filter = Filter { ids: Some(ids.to_vec()), ..Filter::default() };
+pub async fn products_by_id(
+    conn: &Conn,
+    engine: Engine,
+    ids: &[ProductId],
+) -> Result<Vec<Product>> {
+    let filter = Filter {
+        ids: Some(ids.to_vec()),
+        ..Filter::default()
+    };
     let limit = i64::try_from(ids.len()).unwrap_or(i64::MAX);
     store::top_products(conn, engine, &filter, &[BY_ID], limit).await
 }

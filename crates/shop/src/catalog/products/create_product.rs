@@ -31,7 +31,10 @@ pub struct ProductWish {
 pub async fn create_product(app: &App, by: Option<UserId>, wish: &ProductWish) -> Result<Product> {
     let now = app.clock.now();
     let plan = plan(None, &wish.variants)?;
-    let name = wish.name.as_deref().ok_or_else(|| Error::field("name", "required", "This field is required."))?;
+    let name = wish
+        .name
+        .as_deref()
+        .ok_or_else(|| Error::field("name", "required", "This field is required."))?;
     let product = transact!(app.db, tx => {
         catalog::store::bump_generation(tx).await?;
         if let Some(slug) = &wish.slug {
@@ -88,7 +91,15 @@ pub(crate) async fn insert_products(
         .iter()
         .map(|p| {
             let sku = Some(Some(p.sku.to_owned()));
-            plan(None, &Wish { price: Some(p.price_minor), stock: Some(p.stock), sku, ..Wish::default() })
+            plan(
+                None,
+                &Wish {
+                    price: Some(p.price_minor),
+                    stock: Some(p.stock),
+                    sku,
+                    ..Wish::default()
+                },
+            )
         })
         .collect::<Result<_>>()?;
     let new: Vec<NewProduct<'_>> = products
@@ -140,24 +151,42 @@ async fn insert_all(
         }
     }
 
-    let options: Vec<_> = ids.iter().copied().zip(products.iter().map(|p| p.plan.options.as_slice())).collect();
+    let options: Vec<_> = ids
+        .iter()
+        .copied()
+        .zip(products.iter().map(|p| p.plan.options.as_slice()))
+        .collect();
     store::insert_options(tx, &options).await?;
     let variants: Vec<_> = ids
         .iter()
         .zip(products)
-        .flat_map(|(&id, p)| (0i64..).zip(&p.plan.variants).map(move |(position, variant)| (id, position, variant)))
+        .flat_map(|(&id, p)| {
+            (0i64..)
+                .zip(&p.plan.variants)
+                .map(move |(position, variant)| (id, position, variant))
+        })
         .collect();
     let variant_ids = store::insert_variants(tx, &variants, now).await?;
-    let stock: Vec<_> =
-        variant_ids.into_iter().zip(&variants).map(|(id, (_, _, v))| (id, v.stock.unwrap_or(0))).collect();
+    let stock: Vec<_> = variant_ids
+        .into_iter()
+        .zip(&variants)
+        .map(|(id, (_, _, v))| (id, v.stock.unwrap_or(0)))
+        .collect();
     inventory::create_items(tx, &stock, by, now).await?;
 
     let words: Vec<(ProductId, String)> = ids
         .iter()
         .zip(products)
         .map(|(&id, p)| {
-            let skus = p.plan.variants.iter().filter_map(|variant| variant.sku.as_deref());
-            (id, search::text_to_index([p.name, p.description].into_iter().chain(skus)))
+            let skus = p
+                .plan
+                .variants
+                .iter()
+                .filter_map(|variant| variant.sku.as_deref());
+            (
+                id,
+                search::text_to_index([p.name, p.description].into_iter().chain(skus)),
+            )
         })
         .collect();
     store::learn_words(tx, engine, &words).await?;
@@ -168,11 +197,18 @@ async fn insert_all(
 async fn free_slugs(tx: &Tx, products: &[NewProduct<'_>]) -> Result<Vec<String>> {
     let wanted: Vec<Option<String>> = products
         .iter()
-        .map(|p| p.slug.map(str::to_owned).or_else(|| slug_of(p.name, "product")))
+        .map(|p| {
+            p.slug
+                .map(str::to_owned)
+                .or_else(|| slug_of(p.name, "product"))
+        })
         .collect();
     let known: Vec<String> = wanted.iter().flatten().cloned().collect();
-    let mut taken: std::collections::HashSet<String> =
-        if known.is_empty() { Default::default() } else { store::taken_slugs(tx, &known).await?.into_iter().collect() };
+    let mut taken: std::collections::HashSet<String> = if known.is_empty() {
+        Default::default()
+    } else {
+        store::taken_slugs(tx, &known).await?.into_iter().collect()
+    };
     let mut slugs = Vec::with_capacity(products.len());
     for (at, slug) in wanted.into_iter().enumerate() {
         let slug = match slug {
@@ -190,11 +226,18 @@ pub(super) async fn free_slug(tx: &Tx, slug: &str) -> Result<String> {
     free_slug_but(tx, slug, &Default::default()).await
 }
 
-async fn free_slug_but(tx: &Tx, slug: &str, but: &std::collections::HashSet<String>) -> Result<String> {
+async fn free_slug_but(
+    tx: &Tx,
+    slug: &str,
+    but: &std::collections::HashSet<String>,
+) -> Result<String> {
     for round in 0..4 {
         let candidates = candidates(slug, round);
         let taken = store::taken_slugs(tx, &candidates).await?;
-        if let Some(free) = candidates.into_iter().find(|slug| !taken.contains(slug) && !but.contains(slug)) {
+        if let Some(free) = candidates
+            .into_iter()
+            .find(|slug| !taken.contains(slug) && !but.contains(slug))
+        {
             return Ok(free);
         }
     }
@@ -207,7 +250,9 @@ pub(super) async fn check_slug(tx: &Tx, slug: &str) -> Result<()> {
         return Err(Error::field("slug", "invalid", catalog::SLUG_RULE));
     }
     if !store::taken_slugs(tx, &[slug.to_owned()]).await?.is_empty() {
-        return Err(Code::Duplicate.with(format!("A product with the slug \"{slug}\" already exists.")));
+        return Err(Code::Duplicate.with(format!(
+            "A product with the slug \"{slug}\" already exists."
+        )));
     }
     Ok(())
 }
@@ -216,7 +261,11 @@ pub(super) async fn find_category(tx: &Tx, key: Option<&Key>) -> Result<Option<C
     let Some(key) = key else { return Ok(None) };
     match categories::store::find_category(tx, key).await? {
         Some(category) => Ok(Some(category.id)),
-        None => Err(Error::field("category", "does_not_exist", "There is no such category.")),
+        None => Err(Error::field(
+            "category",
+            "does_not_exist",
+            "There is no such category.",
+        )),
     }
 }
 

@@ -114,7 +114,12 @@ impl From<ProductPatch> for ProductWish {
         let options = body.options.map(|options| {
             let option = |option: OptionIn| ProductOption {
                 name: option.name.into(),
-                choices: option.values.unwrap_or_default().into_iter().map(String::from).collect(),
+                choices: option
+                    .values
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(String::from)
+                    .collect(),
             };
             options.into_iter().map(option).collect()
         });
@@ -150,7 +155,10 @@ impl From<ProductPatch> for ProductWish {
 }
 
 /// Absent leaves it as it is; null and blank clear it.
-pub(in crate::catalog) fn cleared<T, U>(patch: Patch<T>, inner: impl FnOnce(T) -> Option<U>) -> Option<Option<U>> {
+pub(in crate::catalog) fn cleared<T, U>(
+    patch: Patch<T>,
+    inner: impl FnOnce(T) -> Option<U>,
+) -> Option<Option<U>> {
     match patch {
         Patch::Absent => None,
         Patch::Null => Some(None),
@@ -174,7 +182,10 @@ impl Field for Prose {
     fn read(node: &Node<'_>, reader: &mut Reader) -> Option<Self> {
         let text = String::read(node, reader)?;
         if text.chars().count() > MAX_PROSE {
-            return reader.fault("max_length", format!("Ensure this field has no more than {MAX_PROSE} characters."));
+            return reader.fault(
+                "max_length",
+                format!("Ensure this field has no more than {MAX_PROSE} characters."),
+            );
         }
         Some(Prose(text.trim().to_owned()))
     }
@@ -211,12 +222,17 @@ pub(crate) struct ImageUrl(Option<String>);
 
 impl Field for ImageUrl {
     fn read(node: &Node<'_>, reader: &mut Reader) -> Option<Self> {
-        let Clearable(Some(url)) = Clearable::<2000>::read(node, reader)? else { return Some(ImageUrl(None)) };
+        let Clearable(Some(url)) = Clearable::<2000>::read(node, reader)? else {
+            return Some(ImageUrl(None));
+        };
         let is_absolute = ["http://", "https://"].iter().any(|scheme| {
-            url.strip_prefix(scheme).is_some_and(|rest| rest.starts_with(|c: char| c.is_alphanumeric() || c == '['))
+            url.strip_prefix(scheme)
+                .is_some_and(|rest| rest.starts_with(|c: char| c.is_alphanumeric() || c == '['))
         });
         let is_path = url.starts_with('/') && !url.starts_with("//");
-        if (is_absolute || is_path) && !url.contains(|c: char| c.is_whitespace() || "\"<>\\^`{|}".contains(c)) {
+        if (is_absolute || is_path)
+            && !url.contains(|c: char| c.is_whitespace() || "\"<>\\^`{|}".contains(c))
+        {
             Some(ImageUrl(Some(url)))
         } else {
             reader.fault("invalid", "Enter a valid URL.")
@@ -236,7 +252,9 @@ impl Field for Stock {
     fn read(node: &Node<'_>, reader: &mut Reader) -> Option<Self> {
         match i64::read(node, reader)? {
             stock if stock < 0 => reader.fault("min_value", "Must not be negative."),
-            stock if stock > MAX_STOCK => reader.fault("max_value", format!("Must be at most {MAX_STOCK}.")),
+            stock if stock > MAX_STOCK => {
+                reader.fault("max_value", format!("Must be at most {MAX_STOCK}."))
+            }
             stock => Some(Stock(stock)),
         }
     }
@@ -275,7 +293,9 @@ impl Field for ChoicesIn {
     fn read(node: &Node<'_>, reader: &mut Reader) -> Option<Self> {
         let Node::Object(members) = node else {
             let choices = Vec::<Text<100>>::read(node, reader)?;
-            return Some(ChoicesIn(Choices::InOrder(choices.into_iter().map(String::from).collect())));
+            return Some(ChoicesIn(Choices::InOrder(
+                choices.into_iter().map(String::from).collect(),
+            )));
         };
         let mut named = Some(Vec::new());
         for (name, node) in members {

@@ -13,8 +13,8 @@ pub(super) mod store;
 mod update_product;
 
 pub use browse::products_by_id;
-pub use create_product::{ProductWish, create_product};
 pub(crate) use create_product::{PlainProduct, insert_products};
+pub use create_product::{ProductWish, create_product};
 pub use delete_product::delete_product;
 pub use plan::{Choices, VariantWish, Wish};
 pub use product::{CategoryLabel, MAX_PRICE, Product, ProductOption, Variant};

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::product::{MAX_CHOICES, MAX_OPTIONS, MAX_PRICE, MAX_VARIANTS, Product, ProductOption, Variant};
+use super::product::{
+    MAX_CHOICES, MAX_OPTIONS, MAX_PRICE, MAX_VARIANTS, Product, ProductOption, Variant,
+};
 use crate::error::{Code, Error, Result};
 use crate::ids::VariantId;
 use crate::inventory::MAX_STOCK;
@@ -66,27 +68,46 @@ pub(super) fn plan(old: Option<&Product>, wish: &Wish) -> Result<Plan> {
     let mut wishes = match (&wish.variants, old) {
         (Some(wishes), None) if wishes.is_empty() => vec![VariantWish::default()],
         (None, None) => vec![VariantWish::default()],
-        (Some(wishes), Some(old)) if wishes.is_empty() && old.only_variant().is_some() => keep_all(old),
+        (Some(wishes), Some(old)) if wishes.is_empty() && old.only_variant().is_some() => {
+            keep_all(old)
+        }
         (Some(wishes), _) => wishes.clone(),
         (None, Some(old)) => keep_all(old),
     };
-    let given = wish.variants.as_ref().is_some_and(|wishes| !wishes.is_empty());
+    let given = wish
+        .variants
+        .as_ref()
+        .is_some_and(|wishes| !wishes.is_empty());
     let offered = match old {
         Some(old) if !given => old.offered().count(),
         _ => wishes.len(),
     };
     if wishes.is_empty() {
-        faults.add("variants", "required", "A product has at least one variant.");
+        faults.add(
+            "variants",
+            "required",
+            "A product has at least one variant.",
+        );
     }
     if wishes.len() > MAX_VARIANTS {
-        faults.add("variants", "max_length", format!("A product has at most {MAX_VARIANTS} variants."));
+        faults.add(
+            "variants",
+            "max_length",
+            format!("A product has at most {MAX_VARIANTS} variants."),
+        );
     }
     if offered > 1 {
-        for (attr, is_given) in
-            [("price", wish.price.is_some()), ("stock", wish.stock.is_some()), ("sku", wish.sku.is_some())]
-        {
+        for (attr, is_given) in [
+            ("price", wish.price.is_some()),
+            ("stock", wish.stock.is_some()),
+            ("sku", wish.sku.is_some()),
+        ] {
             if is_given {
-                faults.add(attr, "has_variants", "This product has several variants: write it there.");
+                faults.add(
+                    attr,
+                    "has_variants",
+                    "This product has several variants: write it there.",
+                );
             }
         }
     } else if let Some(only) = only_wish(&mut wishes, old) {
@@ -94,9 +115,19 @@ pub(super) fn plan(old: Option<&Product>, wish: &Wish) -> Result<Plan> {
         let before = old.and_then(Product::only_variant);
         only.price = meant(wish.price, only.price, before.map(|old| old.price_minor));
         only.stock = meant(wish.stock, only.stock, before.map(|old| old.stock));
-        only.sku = meant(wish.sku.clone(), only.sku.take(), before.map(|old| old.sku.clone()));
+        only.sku = meant(
+            wish.sku.clone(),
+            only.sku.take(),
+            before.map(|old| old.sku.clone()),
+        );
     }
-    let attr = |at: usize, name: &str| if given { format!("variants.{at}.{name}") } else { name.to_owned() };
+    let attr = |at: usize, name: &str| {
+        if given {
+            format!("variants.{at}.{name}")
+        } else {
+            name.to_owned()
+        }
+    };
 
     let mut options = match (&wish.options, old) {
         (Some(options), _) => options.clone(),
@@ -109,7 +140,11 @@ pub(super) fn plan(old: Option<&Product>, wish: &Wish) -> Result<Plan> {
     for (at, wish) in wishes.iter().enumerate() {
         let found = find_old(old, wish, &options);
         if wish.id.is_some() && found.is_none() {
-            faults.add(attr(at, "id"), "does_not_exist", "This product has no such variant.");
+            faults.add(
+                attr(at, "id"),
+                "does_not_exist",
+                "This product has no such variant.",
+            );
         }
         if wish.price.is_none() && found.is_none() {
             faults.add(attr(at, "price"), "required", "This field is required.");
@@ -130,10 +165,16 @@ pub(super) fn plan(old: Option<&Product>, wish: &Wish) -> Result<Plan> {
             (None, Some(old)) => Some(old.choices.clone()),
             (None, None) => Some(Vec::new()),
         };
-        let choices = choices.filter(|choices| choices.len() == options.len()).unwrap_or_else(|| {
-            faults.add(attr(at, "options"), "invalid", "Name one choice for each option of the product.");
-            Vec::new()
-        });
+        let choices = choices
+            .filter(|choices| choices.len() == options.len())
+            .unwrap_or_else(|| {
+                faults.add(
+                    attr(at, "options"),
+                    "invalid",
+                    "Name one choice for each option of the product.",
+                );
+                Vec::new()
+            });
         let title = match (&wish.title, found) {
             (Some(title), _) => title.trim().to_owned(),
             (None, Some(old)) if wish.choices.is_none() => old.title.clone(),
@@ -141,11 +182,16 @@ pub(super) fn plan(old: Option<&Product>, wish: &Wish) -> Result<Plan> {
         };
         variants.push(PlannedVariant {
             id: found.map(|old| old.id),
-            sku: wish.sku.clone().unwrap_or_else(|| found.and_then(|old| old.sku.clone())),
+            sku: wish
+                .sku
+                .clone()
+                .unwrap_or_else(|| found.and_then(|old| old.sku.clone())),
             title,
             choices,
             price_minor,
-            is_active: wish.is_active.unwrap_or(found.is_none_or(|old| old.is_active || wish.id.is_none())),
+            is_active: wish
+                .is_active
+                .unwrap_or(found.is_none_or(|old| old.is_active || wish.id.is_none())),
             stock: wish.stock.or(found.is_none().then_some(0)),
         });
     }
@@ -157,11 +203,26 @@ pub(super) fn plan(old: Option<&Product>, wish: &Wish) -> Result<Plan> {
 
     let kept: HashSet<VariantId> = variants.iter().filter_map(|variant| variant.id).collect();
     let dropped = old.map_or(Vec::new(), |old| {
-        old.variants.iter().filter(|variant| !kept.contains(&variant.id)).map(|variant| variant.id).collect()
+        old.variants
+            .iter()
+            .filter(|variant| !kept.contains(&variant.id))
+            .map(|variant| variant.id)
+            .collect()
     });
-    let active = variants.iter().filter(|variant| variant.is_active).map(|variant| variant.price_minor).min();
-    let price_minor = active.or(variants.iter().map(|variant| variant.price_minor).min()).unwrap_or(0);
-    Ok(Plan { options, variants, dropped, price_minor })
+    let active = variants
+        .iter()
+        .filter(|variant| variant.is_active)
+        .map(|variant| variant.price_minor)
+        .min();
+    let price_minor = active
+        .or(variants.iter().map(|variant| variant.price_minor).min())
+        .unwrap_or(0);
+    Ok(Plan {
+        options,
+        variants,
+        dropped,
+        price_minor,
+    })
 }
 
 /// Faults of the whole product, collected into one error.
@@ -170,17 +231,29 @@ struct Faults(Option<Error>);
 
 impl Faults {
     fn add(&mut self, attr: impl Into<String>, code: &'static str, detail: impl Into<String>) {
-        let error = self.0.take().unwrap_or_else(|| Code::ValidationError.into());
+        let error = self
+            .0
+            .take()
+            .unwrap_or_else(|| Code::ValidationError.into());
         self.0 = Some(error.and(attr, code, detail));
     }
 }
 
 fn keep_all(old: &Product) -> Vec<VariantWish> {
-    old.variants.iter().map(|variant| VariantWish { id: Some(variant.id), ..VariantWish::default() }).collect()
+    old.variants
+        .iter()
+        .map(|variant| VariantWish {
+            id: Some(variant.id),
+            ..VariantWish::default()
+        })
+        .collect()
 }
 
 /// The wish that stands for the only variant offered; hidden ones may stand beside it.
-fn only_wish<'a>(wishes: &'a mut [VariantWish], old: Option<&Product>) -> Option<&'a mut VariantWish> {
+fn only_wish<'a>(
+    wishes: &'a mut [VariantWish],
+    old: Option<&Product>,
+) -> Option<&'a mut VariantWish> {
     if wishes.len() == 1 {
         return wishes.first_mut();
     }
@@ -198,17 +271,24 @@ fn meant<T: PartialEq>(outer: Option<T>, inner: Option<T>, before: Option<T>) ->
 }
 
 /// By id, else by SKU, else by the same choices.
-fn find_old<'a>(old: Option<&'a Product>, wish: &VariantWish, options: &[ProductOption]) -> Option<&'a Variant> {
+fn find_old<'a>(
+    old: Option<&'a Product>,
+    wish: &VariantWish,
+    options: &[ProductOption],
+) -> Option<&'a Variant> {
     let variants = &old?.variants;
     if let Some(id) = wish.id {
         return variants.iter().find(|variant| variant.id == id);
     }
     if let Some(Some(sku)) = &wish.sku
-        && let Some(found) = variants.iter().find(|variant| variant.sku.as_ref() == Some(sku))
+        && let Some(found) = variants
+            .iter()
+            .find(|variant| variant.sku.as_ref() == Some(sku))
     {
         return Some(found);
     }
-    let choices = in_order(wish.choices.as_ref()?, options).filter(|choices| !choices.is_empty())?;
+    let choices =
+        in_order(wish.choices.as_ref()?, options).filter(|choices| !choices.is_empty())?;
     variants.iter().find(|variant| variant.choices == choices)
 }
 
@@ -217,7 +297,12 @@ fn in_order(choices: &Choices, options: &[ProductOption]) -> Option<Vec<String>>
         Choices::InOrder(choices) => Some(choices.clone()),
         Choices::Named(named) if named.len() == options.len() => options
             .iter()
-            .map(|option| named.iter().find(|(name, _)| *name == option.name).map(|(_, choice)| choice.clone()))
+            .map(|option| {
+                named
+                    .iter()
+                    .find(|(name, _)| *name == option.name)
+                    .map(|(_, choice)| choice.clone())
+            })
             .collect(),
         Choices::Named(_) => None,
     }
@@ -225,15 +310,27 @@ fn in_order(choices: &Choices, options: &[ProductOption]) -> Option<Vec<String>>
 
 fn check_options(options: &[ProductOption], faults: &mut Faults) {
     if options.len() > MAX_OPTIONS {
-        faults.add("options", "max_length", format!("A product has at most {MAX_OPTIONS} options."));
+        faults.add(
+            "options",
+            "max_length",
+            format!("A product has at most {MAX_OPTIONS} options."),
+        );
     }
     for (at, option) in options.iter().enumerate() {
         if options[..at].iter().any(|other| other.name == option.name) {
-            faults.add(format!("options.{at}.name"), "duplicate", "This option stands twice.");
+            faults.add(
+                format!("options.{at}.name"),
+                "duplicate",
+                "This option stands twice.",
+            );
         }
         let distinct: HashSet<&String> = option.choices.iter().collect();
         if distinct.len() < option.choices.len() {
-            faults.add(format!("options.{at}.values"), "duplicate", "A value stands twice.");
+            faults.add(
+                format!("options.{at}.values"),
+                "duplicate",
+                "A value stands twice.",
+            );
         }
         if option.choices.len() > MAX_CHOICES {
             let detail = format!("An option has at most {MAX_CHOICES} values.");
@@ -252,7 +349,9 @@ fn fit_choices(
     for (place, option) in options.iter_mut().enumerate() {
         let open = option.choices.is_empty();
         for (at, variant) in variants.iter().enumerate() {
-            let Some(choice) = variant.choices.get(place) else { continue };
+            let Some(choice) = variant.choices.get(place) else {
+                continue;
+            };
             if option.choices.contains(choice) {
                 continue;
             }
@@ -267,25 +366,50 @@ fn fit_choices(
 }
 
 /// Several variants differ in their choices, or in their titles where there are no options.
-fn check_distinct(variants: &[PlannedVariant], attr: &dyn Fn(usize, &str) -> String, faults: &mut Faults) {
-    let offered = || variants.iter().enumerate().filter(|(_, variant)| variant.is_active);
+fn check_distinct(
+    variants: &[PlannedVariant],
+    attr: &dyn Fn(usize, &str) -> String,
+    faults: &mut Faults,
+) {
+    let offered = || {
+        variants
+            .iter()
+            .enumerate()
+            .filter(|(_, variant)| variant.is_active)
+    };
     let mut seen = HashSet::new();
     for (at, variant) in offered() {
         if !variant.choices.is_empty() && !seen.insert((&variant.choices, "")) {
-            faults.add(attr(at, "options"), "duplicate", "Two variants have the same choices.");
+            faults.add(
+                attr(at, "options"),
+                "duplicate",
+                "Two variants have the same choices.",
+            );
         }
         if variant.choices.is_empty() && offered().count() > 1 {
             if variant.title.is_empty() {
-                faults.add(attr(at, "title"), "required", "Several variants need options or titles.");
+                faults.add(
+                    attr(at, "title"),
+                    "required",
+                    "Several variants need options or titles.",
+                );
             } else if !seen.insert((&variant.choices, &variant.title)) {
-                faults.add(attr(at, "title"), "duplicate", "Two variants have the same title.");
+                faults.add(
+                    attr(at, "title"),
+                    "duplicate",
+                    "Two variants have the same title.",
+                );
             }
         }
     }
 }
 
 fn out_of_range(value: i64) -> (&'static str, &'static str) {
-    if value < 0 { ("min_value", "Must not be negative.") } else { ("max_value", "This is too much.") }
+    if value < 0 {
+        ("min_value", "Must not be negative.")
+    } else {
+        ("max_value", "This is too much.")
+    }
 }
 
 #[cfg(test)]
@@ -295,12 +419,19 @@ mod tests {
     use crate::ids::ProductId;
 
     fn size(choices: &[&str]) -> ProductOption {
-        ProductOption { name: "Size".into(), choices: choices.iter().map(|&c| c.to_owned()).collect() }
+        ProductOption {
+            name: "Size".into(),
+            choices: choices.iter().map(|&c| c.to_owned()).collect(),
+        }
     }
 
     fn wish(choice: &str, price: i64) -> VariantWish {
         let choices = Some(Choices::Named(vec![("Size".into(), choice.into())]));
-        VariantWish { choices, price: Some(price), ..VariantWish::default() }
+        VariantWish {
+            choices,
+            price: Some(price),
+            ..VariantWish::default()
+        }
     }
 
     fn shirt() -> Product {
@@ -331,15 +462,36 @@ mod tests {
     }
 
     fn fields(result: Result<Plan>) -> Vec<String> {
-        result.unwrap_err().fields().iter().map(|fault| format!("{} {}", fault.attr, fault.code)).collect()
+        result
+            .unwrap_err()
+            .fields()
+            .iter()
+            .map(|fault| format!("{} {}", fault.attr, fault.code))
+            .collect()
     }
 
     #[test]
     fn a_plain_product_has_one_variant_with_its_price() {
-        let plan = plan(None, &Wish { price: Some(999), sku: Some(Some("A".into())), ..Wish::default() }).unwrap();
-        let [only] = plan.variants.as_slice() else { panic!("{plan:?}") };
-        assert_eq!((only.price_minor, only.stock, only.sku.as_deref()), (999, Some(0), Some("A")));
-        assert_eq!(fields(super::plan(None, &Wish::default())), ["price required"]);
+        let plan = plan(
+            None,
+            &Wish {
+                price: Some(999),
+                sku: Some(Some("A".into())),
+                ..Wish::default()
+            },
+        )
+        .unwrap();
+        let [only] = plan.variants.as_slice() else {
+            panic!("{plan:?}")
+        };
+        assert_eq!(
+            (only.price_minor, only.stock, only.sku.as_deref()),
+            (999, Some(0), Some("A"))
+        );
+        assert_eq!(
+            fields(super::plan(None, &Wish::default())),
+            ["price required"]
+        );
     }
 
     #[test]
@@ -351,31 +503,63 @@ mod tests {
         };
         let plan = plan(None, &wish).unwrap();
         assert_eq!(plan.options, [size(&["S", "M"])]);
-        assert_eq!((plan.price_minor, plan.variants[1].title.as_str()), (800, "M"));
+        assert_eq!(
+            (plan.price_minor, plan.variants[1].title.as_str()),
+            (800, "M")
+        );
     }
 
     #[test]
     fn a_product_with_several_variants_has_no_price_of_its_own_to_write() {
-        let wish = Wish { price: Some(1), stock: Some(1), sku: Some(None), ..Wish::default() };
+        let wish = Wish {
+            price: Some(1),
+            stock: Some(1),
+            sku: Some(None),
+            ..Wish::default()
+        };
         assert_eq!(
             fields(plan(Some(&shirt()), &wish)),
-            ["price has_variants", "stock has_variants", "sku has_variants"]
+            [
+                "price has_variants",
+                "stock has_variants",
+                "sku has_variants"
+            ]
         );
     }
 
     #[test]
     fn variants_are_found_again_by_their_choices_and_the_others_go() {
-        let wish = Wish { variants: Some(vec![wish("M", 1300)]), ..Wish::default() };
+        let wish = Wish {
+            variants: Some(vec![wish("M", 1300)]),
+            ..Wish::default()
+        };
         let plan = plan(Some(&shirt()), &wish).unwrap();
-        assert_eq!((plan.variants[0].id, plan.variants[0].stock), (Some(VariantId(2)), None));
+        assert_eq!(
+            (plan.variants[0].id, plan.variants[0].stock),
+            (Some(VariantId(2)), None)
+        );
         assert_eq!((plan.dropped, plan.price_minor), (vec![VariantId(1)], 1300));
     }
 
     #[test]
     fn every_faulty_variant_is_named() {
-        let twice = vec![wish("S", 1), wish("S", -1), wish("XXL", 1), VariantWish { id: Some(VariantId(9)), ..wish("M", 1) }];
+        let twice = vec![
+            wish("S", 1),
+            wish("S", -1),
+            wish("XXL", 1),
+            VariantWish {
+                id: Some(VariantId(9)),
+                ..wish("M", 1)
+            },
+        ];
         assert_eq!(
-            fields(plan(Some(&shirt()), &Wish { variants: Some(twice), ..Wish::default() })),
+            fields(plan(
+                Some(&shirt()),
+                &Wish {
+                    variants: Some(twice),
+                    ..Wish::default()
+                }
+            )),
             [
                 "variants.1.price min_value",
                 "variants.3.id does_not_exist",
@@ -392,16 +576,39 @@ mod tests {
         mug.variants.truncate(1);
         mug.variants[0].choices.clear();
         let price = |outer, inner| {
-            let variants = Some(vec![VariantWish { id: Some(VariantId(1)), price: Some(inner), ..VariantWish::default() }]);
-            plan(Some(&mug), &Wish { price: Some(outer), variants, ..Wish::default() }).unwrap().price_minor
+            let variants = Some(vec![VariantWish {
+                id: Some(VariantId(1)),
+                price: Some(inner),
+                ..VariantWish::default()
+            }]);
+            plan(
+                Some(&mug),
+                &Wish {
+                    price: Some(outer),
+                    variants,
+                    ..Wish::default()
+                },
+            )
+            .unwrap()
+            .price_minor
         };
-        assert_eq!([price(900, 1000), price(1000, 800), price(1000, 1000)], [900, 800, 1000]);
+        assert_eq!(
+            [price(900, 1000), price(1000, 800), price(1000, 1000)],
+            [900, 800, 1000]
+        );
     }
 
     #[test]
     fn nothing_wished_changes_nothing() {
         let plan = plan(Some(&shirt()), &Wish::default()).unwrap();
-        assert_eq!((plan.price_minor, plan.dropped.len(), plan.variants.len()), (1000, 0, 2));
-        assert!(plan.variants.iter().all(|variant| variant.id.is_some() && variant.stock.is_none()));
+        assert_eq!(
+            (plan.price_minor, plan.dropped.len(), plan.variants.len()),
+            (1000, 0, 2)
+        );
+        assert!(
+            plan.variants
+                .iter()
+                .all(|variant| variant.id.is_some() && variant.stock.is_none())
+        );
     }
 }

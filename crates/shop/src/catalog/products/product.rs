@@ -59,7 +59,9 @@ impl Product {
     /// The variants that count: those for sale, or all when none is.
     pub fn offered(&self) -> impl Iterator<Item = &Variant> {
         let any = self.variants.iter().any(|variant| variant.is_active);
-        self.variants.iter().filter(move |variant| variant.is_active || !any)
+        self.variants
+            .iter()
+            .filter(move |variant| variant.is_active || !any)
     }
 
     /// The only variant of a plain product.

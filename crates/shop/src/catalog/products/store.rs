@@ -38,7 +38,8 @@ const INSERT: &str =
     created_at, updated_at)
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) RETURNING id";
 
-const UPDATE: &str = "UPDATE products SET name = $2, slug = $3, description = $4, category_id = $5, image_url = $6,
+const UPDATE: &str =
+    "UPDATE products SET name = $2, slug = $3, description = $4, category_id = $5, image_url = $6,
     is_active = $7, is_featured = $8, price_minor = $9 WHERE id = $1";
 
 const SET_SLUG: &str = "UPDATE products SET slug = $2 WHERE id = $1";
@@ -57,17 +58,31 @@ const INSERT_VARIANT: &str =
     "INSERT INTO variants (product_id, position, sku, title, options, price_minor, is_active, created_at, updated_at)
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) RETURNING id";
 
-const UPDATE_VARIANT: &str = "UPDATE variants SET position = $2, sku = $3, title = $4, options = $5, price_minor = $6,
+const UPDATE_VARIANT: &str =
+    "UPDATE variants SET position = $2, sku = $3, title = $4, options = $5, price_minor = $6,
     is_active = $7, updated_at = $8 WHERE id = $1";
 
-const HIDE_VARIANT: &str = "UPDATE variants SET is_active = FALSE, position = 9999, updated_at = $2 WHERE id = $1";
+const HIDE_VARIANT: &str =
+    "UPDATE variants SET is_active = FALSE, position = 9999, updated_at = $2 WHERE id = $1";
 
 const DELETE_VARIANT: &str = "DELETE FROM variants WHERE id = $1
   AND NOT EXISTS (SELECT 1 FROM order_lines l WHERE l.variant_id = $1)";
 
 pub(in crate::catalog) const STATEMENTS: &[&str] = &[
-    LIST_OPTIONS, FIND_ID_BY_SKU, CLAIM, INSERT, UPDATE, SET_SLUG, HIDE, DELETE, DELETE_OPTIONS, INSERT_OPTION,
-    INSERT_VARIANT, UPDATE_VARIANT, HIDE_VARIANT, DELETE_VARIANT,
+    LIST_OPTIONS,
+    FIND_ID_BY_SKU,
+    CLAIM,
+    INSERT,
+    UPDATE,
+    SET_SLUG,
+    HIDE,
+    DELETE,
+    DELETE_OPTIONS,
+    INSERT_OPTION,
+    INSERT_VARIANT,
+    UPDATE_VARIANT,
+    HIDE_VARIANT,
+    DELETE_VARIANT,
 ];
 
 /// The search table differs: FTS5 on SQLite, a column of lexemes on PostgreSQL. Both get words of ours as they are.
@@ -112,10 +127,18 @@ pub(in crate::catalog) fn statements_of(engine: Engine) -> Vec<String> {
         stock_below: Some(1),
         walked: false,
     };
-    let sort = [SortKey::number("p.price_minor").desc(), super::filter::BY_ID];
+    let sort = [
+        SortKey::number("p.price_minor").desc(),
+        super::filter::BY_ID,
+    ];
     let page = shown(filtered(engine, SHOW, &all).window(1, 0), &sort);
     let count = filtered(engine, COUNT, &all);
-    vec![search.forget.into(), search.learn.into(), page.sql().into(), count.sql().into()]
+    vec![
+        search.forget.into(),
+        search.learn.into(),
+        page.sql().into(),
+        count.sql().into(),
+    ]
 }
 
 const COUNT: &str = "SELECT COUNT(*) FROM products p";
@@ -153,7 +176,11 @@ pub(super) async fn list_products(
     sort: &[SortKey],
     paging: &Paging,
 ) -> Result<Vec<Product>> {
-    let page = windowed(filtered(engine, SHOW, &walked(engine, filter, sort)), sort, paging)?;
+    let page = windowed(
+        filtered(engine, SHOW, &walked(engine, filter, sort)),
+        sort,
+        paging,
+    )?;
     read(conn, shown(page, sort)).await
 }
 
@@ -164,7 +191,9 @@ pub(super) async fn top_products(
     sort: &[SortKey],
     limit: i64,
 ) -> Result<Vec<Product>> {
-    let page = filtered(engine, SHOW, filter).order(&order(sort)).window(limit, 0);
+    let page = filtered(engine, SHOW, filter)
+        .order(&order(sort))
+        .window(limit, 0);
     read(conn, shown(page, sort)).await
 }
 
@@ -173,7 +202,10 @@ pub(super) async fn find_product(conn: &Conn, key: &Key) -> Result<Option<Produc
         Key::Id(id) => ("p.id = ?", Value::from(*id)),
         Key::Name(slug) => ("p.slug = ?", Value::from(slug)),
     };
-    let found = Select::new(SHOW).filter(column, [value]).then(SHOWN, []).order("v.position, v.id");
+    let found = Select::new(SHOW)
+        .filter(column, [value])
+        .then(SHOWN, [])
+        .order("v.position, v.id");
     Ok(read(conn, found).await?.pop())
 }
 
@@ -193,7 +225,10 @@ pub(super) async fn find_id_by_sku(conn: &Conn, sku: &str) -> Result<Option<Prod
 
 /// Which of these are taken.
 pub(super) async fn taken_slugs(conn: &Conn, slugs: &[String]) -> Result<Vec<String>> {
-    Ok(Select::new("SELECT slug FROM products").filter_in("slug", padded(slugs)).all(conn).await?)
+    Ok(Select::new("SELECT slug FROM products")
+        .filter_in("slug", padded(slugs))
+        .all(conn)
+        .await?)
 }
 
 /// Locks a product until the transaction ends, so that nobody else writes it meanwhile.
@@ -215,12 +250,24 @@ pub(super) struct Written<'a> {
 }
 
 /// Inserts many products at once; ids in their order.
-pub(super) async fn insert_products(tx: &Tx, products: &[Written<'_>], now: Time) -> Result<Vec<ProductId>> {
+pub(super) async fn insert_products(
+    tx: &Tx,
+    products: &[Written<'_>],
+    now: Time,
+) -> Result<Vec<ProductId>> {
     let rows: Vec<Vec<Value>> = products
         .iter()
         .map(|p| {
             args_vec![
-                p.name, p.slug, p.description, p.category, p.image_url, p.is_active, p.is_featured, p.price_minor, now
+                p.name,
+                p.slug,
+                p.description,
+                p.category,
+                p.image_url,
+                p.is_active,
+                p.is_featured,
+                p.price_minor,
+                now
             ]
         })
         .collect();
@@ -229,7 +276,15 @@ pub(super) async fn insert_products(tx: &Tx, products: &[Written<'_>], now: Time
 
 pub(super) async fn update_product(tx: &Tx, id: ProductId, p: &Written<'_>) -> Result<()> {
     let columns = args![
-        id, p.name, p.slug, p.description, p.category, p.image_url, p.is_active, p.is_featured, p.price_minor
+        id,
+        p.name,
+        p.slug,
+        p.description,
+        p.category,
+        p.image_url,
+        p.is_active,
+        p.is_featured,
+        p.price_minor
     ];
     tx.execute(UPDATE, columns).await?;
     Ok(())
@@ -250,7 +305,11 @@ pub(super) async fn delete_product(tx: &Tx, id: ProductId) -> Result<bool> {
     Ok(ordered_meanwhile(tx.execute(DELETE, args![id]).await)? == 1)
 }
 
-pub(super) async fn replace_options(tx: &Tx, id: ProductId, options: &[ProductOption]) -> Result<()> {
+pub(super) async fn replace_options(
+    tx: &Tx,
+    id: ProductId,
+    options: &[ProductOption],
+) -> Result<()> {
     tx.execute(DELETE_OPTIONS, args![id]).await?;
     insert_options(tx, &[(id, options)]).await
 }
@@ -259,7 +318,10 @@ pub(super) async fn insert_options(tx: &Tx, of: &[(ProductId, &[ProductOption])]
     let rows: Vec<Vec<Value>> = of
         .iter()
         .flat_map(|(id, options)| {
-            options.iter().zip(0i64..).map(|(option, at)| args_vec![*id, at, &option.name, texts(&option.choices)])
+            options
+                .iter()
+                .zip(0i64..)
+                .map(|(option, at)| args_vec![*id, at, &option.name, texts(&option.choices)])
         })
         .collect();
     if !rows.is_empty() {
@@ -278,12 +340,25 @@ pub(super) async fn insert_variants(
         .iter()
         .map(|&(product, position, v)| {
             let sku = v.sku.as_deref();
-            args_vec![product, position, sku, &v.title, texts(&v.choices), v.price_minor, v.is_active, now]
+            args_vec![
+                product,
+                position,
+                sku,
+                &v.title,
+                texts(&v.choices),
+                v.price_minor,
+                v.is_active,
+                now
+            ]
         })
         .collect();
     // All answers are waited for, so that the first one refused says whose SKU it was.
     let answers = join_all(rows.iter().map(|row| tx.one(INSERT_VARIANT, row))).await;
-    answers.into_iter().zip(variants).map(|(id, (_, _, variant))| id.map_err(|error| taken(error, variant))).collect()
+    answers
+        .into_iter()
+        .zip(variants)
+        .map(|(id, (_, _, variant))| id.map_err(|error| taken(error, variant)))
+        .collect()
 }
 
 pub(super) async fn update_variant(
@@ -294,8 +369,19 @@ pub(super) async fn update_variant(
     now: Time,
 ) -> Result<()> {
     let sku = v.sku.as_deref();
-    let columns = args![id, position, sku, &v.title, texts(&v.choices), v.price_minor, v.is_active, now];
-    tx.execute(UPDATE_VARIANT, columns).await.map_err(|error| taken(error, v))?;
+    let columns = args![
+        id,
+        position,
+        sku,
+        &v.title,
+        texts(&v.choices),
+        v.price_minor,
+        v.is_active,
+        now
+    ];
+    tx.execute(UPDATE_VARIANT, columns)
+        .await
+        .map_err(|error| taken(error, v))?;
     Ok(())
 }
 
@@ -308,10 +394,17 @@ pub(super) async fn drop_variant(tx: &Tx, id: VariantId, now: Time) -> Result<()
 }
 
 /// Makes products findable by these words, and no longer by those of before.
-pub(super) async fn learn_words(tx: &Tx, engine: Engine, words: &[(ProductId, String)]) -> Result<()> {
+pub(super) async fn learn_words(
+    tx: &Tx,
+    engine: Engine,
+    words: &[(ProductId, String)],
+) -> Result<()> {
     let table = search_table(engine);
     let ids: Vec<Vec<Value>> = words.iter().map(|&(id, _)| args_vec![id]).collect();
-    let rows: Vec<Vec<Value>> = words.iter().map(|(id, words)| args_vec![*id, words]).collect();
+    let rows: Vec<Vec<Value>> = words
+        .iter()
+        .map(|(id, words)| args_vec![*id, words])
+        .collect();
     tx.execute_each(table.forget, &ids).await?;
     tx.execute_each(table.learn, &rows).await?;
     Ok(())
@@ -326,8 +419,13 @@ pub(super) async fn forget_words(tx: &Tx, engine: Engine, id: ProductId) -> Resu
 /// table. With a limit on one side only, a page in another order is found by walking in that order.
 fn walked(engine: Engine, filter: &Filter, sort: &[SortKey]) -> Filter {
     let one_sided = filter.min_price.is_some() != filter.max_price.is_some();
-    let by_price = sort.first().is_some_and(|key| key.column == "p.price_minor");
-    Filter { walked: engine == Engine::Sqlite && one_sided && !by_price, ..filter.clone() }
+    let by_price = sort
+        .first()
+        .is_some_and(|key| key.column == "p.price_minor");
+    Filter {
+        walked: engine == Engine::Sqlite && one_sided && !by_price,
+        ..filter.clone()
+    }
 }
 
 fn filtered(engine: Engine, head: &str, filter: &Filter) -> Select {
@@ -358,7 +456,11 @@ fn filtered(engine: Engine, head: &str, filter: &Filter) -> Select {
         }
         Some(ids) => select = select.filter_in("p.category_id", padded(ids)),
     }
-    let price = if filter.walked { "+p.price_minor" } else { "p.price_minor" };
+    let price = if filter.walked {
+        "+p.price_minor"
+    } else {
+        "p.price_minor"
+    };
     select = select
         .filter_some(&format!("{price} >= ?"), filter.min_price)
         .filter_some(&format!("{price} <= ?"), filter.max_price);
@@ -381,12 +483,21 @@ fn filtered(engine: Engine, head: &str, filter: &Filter) -> Select {
 }
 
 fn shown(page: Select, sort: &[SortKey]) -> Select {
-    page.then(SHOWN, []).order(&format!("{}, v.position, v.id", order(sort)))
+    page.then(SHOWN, [])
+        .order(&format!("{}, v.position, v.id", order(sort)))
 }
 
 fn order(sort: &[SortKey]) -> String {
-    let columns: Vec<String> =
-        sort.iter().map(|key| format!("{}{}", key.column, if key.descending { " DESC" } else { "" })).collect();
+    let columns: Vec<String> = sort
+        .iter()
+        .map(|key| {
+            format!(
+                "{}{}",
+                key.column,
+                if key.descending { " DESC" } else { "" }
+            )
+        })
+        .collect();
     columns.join(", ")
 }
 
@@ -403,16 +514,26 @@ async fn read(conn: &Conn, select: Select) -> Result<Vec<Product>> {
     let mut products = assemble(select.all::<Row>(conn).await?);
     let with_options: Vec<ProductId> = products
         .iter()
-        .filter(|product| product.variants.iter().any(|variant| !variant.choices.is_empty()))
+        .filter(|product| {
+            product
+                .variants
+                .iter()
+                .any(|variant| !variant.choices.is_empty())
+        })
         .map(|product| product.id)
         .collect();
     if with_options.is_empty() {
         return Ok(products);
     }
-    let options = Select::new(LIST_OPTIONS).filter_in("product_id", padded(&with_options)).order("product_id, position");
+    let options = Select::new(LIST_OPTIONS)
+        .filter_in("product_id", padded(&with_options))
+        .order("product_id, position");
     let mut of: HashMap<ProductId, Vec<ProductOption>> = HashMap::new();
     for (id, name, choices) in options.all::<(ProductId, String, String)>(conn).await? {
-        of.entry(id).or_default().push(ProductOption { name, choices: texts_of(&choices) });
+        of.entry(id).or_default().push(ProductOption {
+            name,
+            choices: texts_of(&choices),
+        });
     }
     for product in &mut products {
         product.options = of.remove(&product.id).unwrap_or_default();
@@ -466,7 +587,11 @@ fn texts(list: &[String]) -> String {
 }
 
 fn texts_of(json: &str) -> Vec<String> {
-    if json == "[]" { Vec::new() } else { serde_json::from_str(json).unwrap_or_default() }
+    if json == "[]" {
+        Vec::new()
+    } else {
+        serde_json::from_str(json).unwrap_or_default()
+    }
 }
 
 fn taken(error: DbError, variant: &PlannedVariant) -> Error {

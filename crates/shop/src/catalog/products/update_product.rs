@@ -15,7 +15,12 @@ use crate::inventory;
 use crate::transact;
 use crate::values::Key;
 
-pub async fn update_product(app: &App, by: UserId, key: &Key, wish: &ProductWish) -> Result<Product> {
+pub async fn update_product(
+    app: &App,
+    by: UserId,
+    key: &Key,
+    wish: &ProductWish,
+) -> Result<Product> {
     let now = app.clock.now();
     let product = transact!(app.db, tx => {
         catalog::store::bump_generation(tx).await?;
@@ -34,7 +39,9 @@ pub(crate) async fn change_product(
     wish: &ProductWish,
     now: Time,
 ) -> Result<Product> {
-    let id = store::claim(tx, key, now).await?.ok_or_else(Error::not_found)?;
+    let id = store::claim(tx, key, now)
+        .await?
+        .ok_or_else(Error::not_found)?;
     let old = found(tx, Some(id)).await?;
     let plan = plan(Some(&old), &wish.variants)?;
     let category = match &wish.category {
@@ -67,7 +74,13 @@ pub(crate) async fn change_product(
     found(tx, Some(id)).await
 }
 
-async fn write_variants(tx: &Tx, old: &Product, plan: &Plan, by: Option<UserId>, now: Time) -> Result<()> {
+async fn write_variants(
+    tx: &Tx,
+    old: &Product,
+    plan: &Plan,
+    by: Option<UserId>,
+    now: Time,
+) -> Result<()> {
     for &id in &plan.dropped {
         store::drop_variant(tx, id, now).await?;
     }
@@ -84,7 +97,11 @@ async fn write_variants(tx: &Tx, old: &Product, plan: &Plan, by: Option<UserId>,
     }
     if !new.is_empty() {
         let ids = store::insert_variants(tx, &new, now).await?;
-        let items: Vec<_> = ids.into_iter().zip(&new).map(|(id, (_, _, v))| (id, v.stock.unwrap_or(0))).collect();
+        let items: Vec<_> = ids
+            .into_iter()
+            .zip(&new)
+            .map(|(id, (_, _, v))| (id, v.stock.unwrap_or(0)))
+            .collect();
         inventory::create_items(tx, &items, by, now).await?;
     }
     inventory::adjust_to(tx, &adjusted, by, "set in the catalog", now).await
@@ -97,10 +114,24 @@ async fn learn_words(
     written: &Written<'_>,
     plan: &Plan,
 ) -> Result<()> {
-    let old_skus = old.variants.iter().filter_map(|variant| variant.sku.as_deref());
-    let new_skus = plan.variants.iter().filter_map(|variant| variant.sku.as_deref());
-    let before = search::text_to_index([old.name.as_str(), &old.description].into_iter().chain(old_skus));
-    let after = search::text_to_index([written.name, written.description].into_iter().chain(new_skus));
+    let old_skus = old
+        .variants
+        .iter()
+        .filter_map(|variant| variant.sku.as_deref());
+    let new_skus = plan
+        .variants
+        .iter()
+        .filter_map(|variant| variant.sku.as_deref());
+    let before = search::text_to_index(
+        [old.name.as_str(), &old.description]
+            .into_iter()
+            .chain(old_skus),
+    );
+    let after = search::text_to_index(
+        [written.name, written.description]
+            .into_iter()
+            .chain(new_skus),
+    );
     if before == after {
         return Ok(());
     }
