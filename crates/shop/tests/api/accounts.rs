@@ -579,4 +579,24 @@ both! {
             assert_eq!(answer.header("retry-after"), "1");
         }
     }
+
+    async fn the_browser_forgets_the_cart_that_went_into_the_account(shop: TestShop) {
+        sign_up(&shop, "ann@example.com").await;
+        let log_in = || shop.post(LOGIN).json(json!({"email": "ann@example.com", "password": PASSWORD}));
+
+        let own = log_in().header("cookie", "cart_session=abc").expect(200).await;
+        let by_header = log_in().header("x-cart-token", "abc").expect(200).await;
+        let foreign = log_in().header("cookie", "cart_session=abc").header("origin", "https://evil.test").expect(200).await;
+
+        assert!(own.header("set-cookie").starts_with("cart_session=; ") && own.header("set-cookie").contains("Max-Age=0"));
+        assert_eq!((by_header.header("set-cookie"), foreign.header("set-cookie")), ("", ""));
+        assert_eq!(own.json()["cart_adjustments"], json!([]));
+    }
+
+    async fn a_stale_access_token_does_not_stand_in_the_way_of_a_login(shop: TestShop) {
+        let stale = sign_up(&shop, "ann@example.com").await.access;
+        shop.clock.advance(Duration::from_secs(60 * 60));
+        let body = json!({"email": "ann@example.com", "password": PASSWORD});
+        shop.post(LOGIN).bearer(&stale).json(body).expect(200).await;
+    }
 }
