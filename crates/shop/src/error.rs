@@ -76,6 +76,7 @@ codes! {
     IdempotencyKeyReused "idempotency_key_reused" 422 "The key was used for another request"
     RateLimited "rate_limited" 429 "Too many requests"
     LoginLocked "login_locked" 429 "Too many failed logins"
+    HeadersTooLarge "headers_too_large" 431 "The headers are too large"
     InternalError "internal_error" 500 "Something went wrong here"
     ProviderError "provider_error" 502 "The payment provider failed"
     Overloaded "overloaded" 503 "Too much to do at the moment"

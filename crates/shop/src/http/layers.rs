@@ -17,6 +17,8 @@ use crate::app::App;
 use crate::error::{Code, Error};
 
 const MAX_URL: usize = 8 * 1024;
+const MAX_HEADERS: usize = 100;
+const MAX_HEADER_BYTES: usize = 32 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The id of a request, on its answer and in the log.
@@ -135,6 +137,11 @@ fn refusal(request: &Request, app: &App) -> Option<Error> {
         .is_some_and(|uri| uri.as_str().len() > MAX_URL)
     {
         return Some(Code::UriTooLong.with("At most 8 KiB."));
+    }
+    let headers = request.headers();
+    let size = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
+    if headers.len() > MAX_HEADERS || headers.iter().map(size).sum::<usize>() > MAX_HEADER_BYTES {
+        return Some(Code::HeadersTooLarge.with("At most 100 headers and 32 KiB."));
     }
     let mut hosts = request
         .headers()

@@ -1,0 +1,139 @@
+//! The verbs beside serve.
+
+use serde_json::{Value, json};
+
+use crate::support::{Folder, Shop, run, text};
+
+#[test]
+fn createsuperuser_makes_an_admin_from_settings_or_flags_without_asking() {
+    let folder = Folder::new();
+    let env = [
+        ("CARTWRIGHT_SUPERUSER_EMAIL", "root@shop.example"),
+        ("CARTWRIGHT_SUPERUSER_PASSWORD", "correct horse battery"),
+    ];
+
+    let by_settings = run(&folder, &["createsuperuser", "--no-input"], &env);
+    let by_flags = run(
+        &folder,
+        &[
+            "createsuperuser",
+            "--no-input",
+            "--json",
+            "--email",
+            "boss@shop.example",
+            "--password",
+            "correct horse battery",
+        ],
+        &[],
+    );
+
+    assert!(
+        by_settings.status.success(),
+        "{}",
+        text(&by_settings.stderr)
+    );
+    assert!(text(&by_settings.stdout).contains("root@shop.example is an admin"));
+    let made: Value = serde_json::from_slice(&by_flags.stdout).unwrap();
+    assert_eq!(made["email"], "boss@shop.example");
+    let shop = Shop::open(&folder, &[]);
+    for email in ["root@shop.example", "boss@shop.example"] {
+        let login = shop.post(
+            "/api/v1/auth/login/",
+            &json!({"email": email, "password": "correct horse battery"}),
+        );
+        assert_eq!(login.json()["user"]["role"], "admin");
+    }
+}
+
+#[test]
+fn createsuperuser_says_what_is_missing_or_wrong() {
+    let folder = Folder::new();
+    let fails = |args: &[&str], words: &[&str]| {
+        let refused = run(
+            &folder,
+            &[&["createsuperuser", "--no-input"], args].concat(),
+            &[],
+        );
+        let message = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(1), "{message}");
+        assert!(
+            message.lines().count() <= 3 && words.iter().all(|w| message.contains(w)),
+            "{message}"
+        );
+    };
+
+    fails(&[], &["email", "CARTWRIGHT_SUPERUSER_EMAIL"]);
+    fails(
+        &["--email", "a@shop.example"],
+        &["password", "CARTWRIGHT_SUPERUSER_PASSWORD"],
+    );
+    fails(
+        &["--email", "nobody", "--password", "correct horse battery"],
+        &["email:"],
+    );
+    fails(
+        &["--email", "a@shop.example", "--password", "short"],
+        &["password:"],
+    );
+}
+
+#[test]
+fn migrate_prints_its_plan_and_then_does_it_once() {
+    let folder = Folder::new();
+    let migrate = |args: &[&str]| text(&run(&folder, &[&["migrate"], args].concat(), &[]).stdout);
+
+    let plan = migrate(&["--plan"]);
+    assert!(plan.contains("pending 0001_foundation"), "{plan}");
+    assert!(!folder.path().join("data").exists(), "a plan makes nothing");
+
+    assert!(migrate(&[]).contains("applied 0001_foundation"));
+    assert!(migrate(&[]).contains("up to date"));
+    assert_eq!(
+        serde_json::from_str::<Value>(&migrate(&["--plan", "--json"])).unwrap(),
+        json!({"pending": []})
+    );
+}
+
+#[test]
+fn check_finds_nothing_in_a_sound_shop_and_makes_none() {
+    let folder = Folder::new();
+    let absent = run(&folder, &["check"], &[]);
+    assert_eq!(absent.status.code(), Some(1));
+    assert!(text(&absent.stderr).contains("There is no shop"));
+    assert!(!folder.path().join("data").exists());
+
+    let _shop = Shop::open(&folder, &[]);
+    let beside = run(&folder, &["check", "--json"], &[]);
+
+    assert_eq!(
+        serde_json::from_slice::<Value>(&beside.stdout).unwrap(),
+        json!({"ok": true, "findings": []})
+    );
+    assert!(beside.status.success());
+}
+
+#[test]
+fn every_verb_has_help_with_an_example() {
+    let folder = Folder::new();
+    for verb in [
+        &["serve"][..],
+        &["migrate"],
+        &["createsuperuser"],
+        &["import", "products"],
+        &["import", "orders"],
+        &["check"],
+        &["openapi"],
+        &["config"],
+    ] {
+        let help = text(&run(&folder, &[verb, &["--help"]].concat(), &[]).stdout);
+        assert!(
+            help.contains(&format!("Example: cartwright {}", verb.join(" "))),
+            "{verb:?}: {help}"
+        );
+    }
+    let help = text(&run(&folder, &["--help"], &[]).stdout);
+    assert!(
+        help.lines().count() <= 50 && help.contains("Exit codes"),
+        "{help}"
+    );
+}

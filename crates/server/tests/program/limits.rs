@@ -1,0 +1,178 @@
+//! Peers that are slow, silent, too many or too large.
+
+use std::io::{Read, Write};
+
+use crate::support::{Answer, Folder, Shop, eventually};
+
+const SHORT: [(&str, &str); 3] = [
+    ("ENVIRONMENT", "testing"),
+    ("HEADER_TIMEOUT", "300ms"),
+    ("IDLE_TIMEOUT", "600ms"),
+];
+
+fn open(env: &[(&str, &str)]) -> Shop {
+    Shop::open(
+        &Folder::new(),
+        &[&[("ENVIRONMENT", "testing")], env].concat(),
+    )
+}
+
+#[test]
+fn a_connection_that_says_nothing_or_half_a_head_is_closed() {
+    let shop = open(&SHORT);
+    for beginning in [
+        "",
+        "G",
+        "PRI * HTT",
+        "GET /api/v1/health/ HTTP/1.1\r\nHost: localhost\r\n",
+    ] {
+        let mut stream = shop.connect();
+        stream.write_all(beginning.as_bytes()).unwrap();
+        assert_eq!(Answer::read(&mut stream).status, 0, "{beginning:?}");
+    }
+    assert_eq!(shop.get("/api/v1/health/").status, 200);
+}
+
+#[test]
+fn a_head_that_trickles_in_does_not_live_longer_than_its_time() {
+    let shop = open(&SHORT);
+    let mut stream = shop.connect();
+    stream
+        .write_all(b"GET /api/v1/health/ HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+        .unwrap();
+
+    // Each byte is progress of a kind; only the end of the head counts.
+    eventually("the connection ends", || stream.write_all(b"a").is_err());
+}
+
+#[test]
+fn a_kept_alive_connection_is_closed_when_it_stays_idle_or_begins_a_head_and_stops() {
+    let shop = open(&SHORT);
+    for second in ["", "GET /api"] {
+        let mut stream = shop.connect();
+        stream
+            .write_all(b"GET /api/v1/livez/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            .unwrap();
+        let mut first = [0; 12];
+        stream.read_exact(&mut first).unwrap();
+        assert_eq!(&first, b"HTTP/1.1 200");
+        stream.write_all(second.as_bytes()).unwrap();
+
+        let rest = Answer::read(&mut stream);
+
+        assert!(!rest.body.contains("HTTP/1.1"), "one answer only");
+    }
+}
+
+#[test]
+fn a_client_that_does_not_read_its_answers_loses_its_connection() {
+    let shop = open(&[&SHORT[..], &[("MAX_CONNECTIONS_PER_IP", "1")]].concat());
+    let mut stream = shop.connect();
+    let request = "GET /api/v1/schema/ HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    stream.write_all(request.repeat(400).as_bytes()).unwrap();
+
+    // Only one connection is allowed: another one is served when the first has gone.
+    eventually("the connection is given up", || {
+        shop.get("/api/v1/livez/").status == 200
+    });
+}
+
+#[test]
+fn one_client_gets_so_many_connections_and_no_more() {
+    let shop = open(&[("MAX_CONNECTIONS_PER_IP", "2")]);
+    let held: Vec<_> = (0..2).map(|_| shop.connect()).collect();
+
+    let refused = shop.get("/api/v1/livez/");
+
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (429, "rate_limited")
+    );
+    assert!(refused.head.contains("Retry-After: 1"), "{}", refused.head);
+    drop(held);
+    eventually("a place is free again", || {
+        shop.get("/api/v1/livez/").status == 200
+    });
+}
+
+#[test]
+fn all_clients_together_get_so_many_connections_and_no_more() {
+    let shop = open(&[("MAX_CONNECTIONS", "2")]);
+    let held: Vec<_> = (0..2).map(|_| shop.connect()).collect();
+
+    let refused = shop.get("/api/v1/livez/");
+
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (503, "overloaded")
+    );
+    drop(held);
+    eventually("a place is free again", || {
+        shop.get("/api/v1/livez/").status == 200
+    });
+}
+
+#[test]
+fn hundreds_of_silent_connections_do_not_keep_others_out() {
+    let shop = open(&[("MAX_CONNECTIONS_PER_IP", "1000"), ("HEADER_TIMEOUT", "2s")]);
+    let mut held: Vec<_> = (0..400).map(|_| shop.connect()).collect();
+
+    assert_eq!(shop.get("/api/v1/health/").status, 200);
+
+    let statuses: Vec<u16> = held
+        .iter_mut()
+        .map(|stream| Answer::read(stream).status)
+        .collect();
+    assert!(
+        statuses.iter().all(|status| *status == 0),
+        "all of them were closed"
+    );
+}
+
+#[test]
+fn addresses_and_heads_have_a_size() {
+    let shop = open(&[]);
+    let get = |path: &str, headers: &str| {
+        shop.send(&format!(
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n"
+        ))
+    };
+    let lines = |n: usize| (0..n).map(|i| format!("X-{i}: 1\r\n")).collect::<String>();
+
+    let long = get(
+        &format!("/api/v1/products/?search={}", "a".repeat(16 * 1024)),
+        "",
+    );
+    let many = get("/api/v1/livez/", &lines(101));
+    let wide = get(
+        "/api/v1/livez/",
+        &format!("X-Wide: {}\r\n", "a".repeat(64 * 1024)),
+    );
+
+    assert_eq!((long.status, long.code().as_str()), (414, "uri_too_long"));
+    assert_eq!(
+        (many.status, many.code().as_str()),
+        (431, "headers_too_large")
+    );
+    assert_eq!(
+        (wide.status, wide.code().as_str()),
+        (431, "headers_too_large")
+    );
+    assert_eq!(get("/api/v1/livez/", &lines(5000)).status, 431);
+    assert_eq!(get(&format!("/{}", "a".repeat(80 * 1024)), "").status, 414);
+    assert_eq!(get("/api/v1/livez/", &lines(90)).status, 200);
+}
+
+#[test]
+fn requests_that_two_readers_could_read_in_two_ways_are_refused() {
+    let shop = open(&[]);
+    for request in [
+        "POST /api/v1/auth/login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+        "POST /api/v1/auth/login/ HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: xchunked\r\n\r\n{}",
+        "GET /api/v1/livez/ HTTP/1.1\r\nHost: localhost\r\nX-Folded: a\r\n b\r\n\r\n",
+        "GET /api/v1/livez/ HTTP/1.1\r\nHost : localhost\r\n\r\n",
+        "GET /api/v1/health/ HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
+    ] {
+        assert_eq!(shop.send(request).status, 400, "{request}");
+    }
+}

@@ -1,0 +1,15 @@
+//! The program as a whole: the real binary in an empty folder, its words, its limits, its end.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test ends where it fails"
+)]
+
+mod commands;
+mod durability;
+mod limits;
+mod settings;
+mod start;
+mod stop;
+mod support;

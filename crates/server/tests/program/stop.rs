@@ -1,0 +1,80 @@
+//! The end: what was begun is finished, nothing new is taken.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+};
+
+use crate::support::{Answer, Folder, PASSWORD, Shop, eventually, login};
+
+/// Sends the head of a sign-up and waits until the server asks for the body: it is in flight now.
+fn begin_sign_up(shop: &Shop, length: usize) -> TcpStream {
+    let mut stream = shop.connect();
+    let head = format!(
+        "POST /api/v1/auth/register/ HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut go_on = [0; 25];
+    stream.read_exact(&mut go_on).unwrap();
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream
+}
+
+#[test]
+fn a_request_in_flight_is_finished_before_the_program_ends() {
+    let folder = Folder::new();
+    let body = serde_json::json!({"email": "late@shop.example", "password": PASSWORD}).to_string();
+    for signal in ["TERM", "INT"] {
+        let body = body.replace("late", &format!("late-{signal}"));
+        let mut shop = Shop::open(&folder, &[]);
+        let mut idle = shop.connect();
+        let mut slow = begin_sign_up(&shop, body.len());
+        let (first, rest) = body.split_at(10);
+        slow.write_all(first.as_bytes()).unwrap();
+
+        shop.signal(signal);
+        shop.log_line("stopping");
+        eventually("no new connection is taken", || {
+            TcpStream::connect(shop.address).is_err()
+        });
+        assert_eq!(
+            Answer::read(&mut idle).status,
+            0,
+            "an idle connection does not hold it up"
+        );
+        slow.write_all(rest.as_bytes()).unwrap();
+
+        assert_eq!(Answer::read(&mut slow).status, 201);
+        assert_eq!(shop.wait().code(), Some(0));
+    }
+    assert_eq!(
+        login(&Shop::open(&folder, &[]), "late-TERM@shop.example").status,
+        200
+    );
+}
+
+#[test]
+fn a_request_that_never_ends_does_not_hold_the_program_longer_than_allowed() {
+    let folder = Folder::new();
+    let mut shop = Shop::open(&folder, &[("SHUTDOWN_TIMEOUT", "300ms")]);
+    let _never = begin_sign_up(&shop, 100);
+
+    shop.signal("TERM");
+
+    shop.log_line("cut off");
+    assert_eq!(shop.wait().code(), Some(0));
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let folder = Folder::new();
+    let mut shop = Shop::open(&folder, &[]);
+    let _never = begin_sign_up(&shop, 100);
+
+    shop.signal("INT");
+    shop.log_line("stopping");
+    shop.signal("INT");
+
+    assert_eq!(shop.wait().code(), Some(1));
+}
