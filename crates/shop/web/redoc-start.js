@@ -1,7 +1,7 @@
 // The search runs in a worker made of text, which the page's policy forbids.
 const system = "system-ui, sans-serif";
 Redoc.init(
-  "../schema/",
+  "/api/v1/schema/",
   {
     disableSearch: true,
     hideDownloadButton: false,

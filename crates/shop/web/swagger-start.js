@@ -1,5 +1,5 @@
 window.ui = SwaggerUIBundle({
-  url: "../schema/",
+  url: "/api/v1/schema/",
   dom_id: "#swagger-ui",
   deepLinking: true,
   persistAuthorization: true,

@@ -117,15 +117,11 @@ pub fn resolve(method: &Method, path: &str) -> Target {
         via: via(path, trimmed),
         ..Target::default()
     };
-    let canonical = match find(method.as_str(), trimmed) {
-        Some((alias, to)) => {
-            target.method.clone_from(&alias.as_method);
-            format!("{BASE}/{to}/")
-        }
-        None => format!("{BASE}{}", with_slash(tail)),
-    };
-    if canonical != path {
-        target.path = Some(canonical);
+    if let Some((alias, to)) = find(method.as_str(), trimmed) {
+        target.method.clone_from(&alias.as_method);
+        target.path = Some(format!("{BASE}/{to}/"));
+    } else if !(path.starts_with(BASE) && keeps_its_form(tail)) {
+        target.path = Some(format!("{BASE}{}", with_slash(tail)));
     }
     target
 }
@@ -165,14 +161,21 @@ fn tail_of(path: &str) -> Option<&str> {
     below(BASE).or_else(|| below("/api")).or_else(at_the_root)
 }
 
-/// A last part with a dot names a file and keeps its form.
 fn with_slash(tail: &str) -> String {
-    let last = tail.rsplit('/').next().unwrap_or("");
-    if last.contains('.') || tail.ends_with('/') {
+    if keeps_its_form(tail) {
         tail.to_owned()
     } else {
         format!("{tail}/")
     }
+}
+
+/// It has its slash, or its last part has a dot and names a file.
+fn keeps_its_form(tail: &str) -> bool {
+    tail.ends_with('/')
+        || tail
+            .rsplit('/')
+            .next()
+            .is_some_and(|last| last.contains('.'))
 }
 
 fn find(method: &str, tail: &str) -> Option<(&'static Alias, String)> {
@@ -185,19 +188,17 @@ fn find(method: &str, tail: &str) -> Option<(&'static Alias, String)> {
 
 /// `to` with the parts that `tail` has where `from` has braces; `None` when it does not match.
 fn fill(from: &str, tail: &str, to: &str) -> Option<String> {
+    let (mut id, mut any) = ("", "");
     let (mut parts, mut given) = (from.split('/'), tail.split('/'));
-    let mut filled = to.to_owned();
     loop {
         match (parts.next(), given.next()) {
-            (None, None) => return Some(filled),
+            (None, None) => return Some(to.replace("{id}", id).replace("{any}", any)),
             (Some("{id}"), Some(part))
                 if !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()) =>
             {
-                filled = filled.replace("{id}", part);
+                id = part
             }
-            (Some("{any}"), Some(part)) if !part.is_empty() => {
-                filled = filled.replace("{any}", part)
-            }
+            (Some("{any}"), Some(part)) if !part.is_empty() => any = part,
             (Some(part), Some(given)) if part == given => {}
             _ => return None,
         }

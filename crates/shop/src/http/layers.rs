@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{ConnectInfo, Request, State};
@@ -12,9 +13,10 @@ use futures_util::FutureExt;
 
 use super::aliases::{self, Asked};
 use super::problem::{self, Failed};
+use super::rate_limit::{Left, RateLimit};
 use super::{access, cors};
 use crate::app::App;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Result};
 
 const MAX_URL: usize = 8 * 1024;
 const MAX_HEADERS: usize = 100;
@@ -25,32 +27,71 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 #[derive(Clone)]
 pub struct RequestId(pub HeaderValue);
 
+/// What the layers know.
+#[derive(Clone)]
+pub(super) struct Layers {
+    app: App,
+    rate_limit: Option<Arc<RateLimit>>,
+}
+
+impl Layers {
+    pub(super) fn new(app: App) -> Self {
+        let rate_limit = app
+            .config
+            .rate_limit
+            .map(|rate| Arc::new(RateLimit::new(rate)));
+        Layers { app, rate_limit }
+    }
+
+    /// What is left of the client's allowance, where there is a limit. Probes are not counted.
+    fn allowance(&self, asked: &Asking) -> Option<Result<Left>> {
+        let limit = self
+            .rate_limit
+            .as_ref()
+            .filter(|_| !is_probe(asked.uri.path()))?;
+        Some(limit.take(asked.client))
+    }
+}
+
 /// Around everything.
-pub(super) async fn around(State(app): State<App>, mut request: Request, next: Next) -> Response {
+pub(super) async fn around(
+    State(layers): State<Layers>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let app = &layers.app;
     let started = Instant::now();
     let id = request_id(request.headers());
-    let asked = Asking::of(&request, &app);
+    let asked = Asking::of(&request, app);
     request.extensions_mut().insert(RequestId(id.clone()));
 
     let preflight = cors::preflight(request.method(), request.headers());
     let is_preflight = preflight.is_some();
     let target = aliases::resolve(request.method(), request.uri().path());
     let login_as_400 = target.via.login_as_400;
-    let mut response = match (preflight, refusal(&request, &app)) {
-        (_, Some(error)) => error.into_response(),
-        (Some(answer), _) => answer,
+    let allowance = layers.allowance(&asked);
+    let (left, refused) = match allowance {
+        Some(Ok(left)) => (Some(left), None),
+        Some(Err(error)) => (None, Some(error)),
+        None => (None, None),
+    };
+    let refused = refusal(&request, app).or(refused);
+    let mut response = match (refused, preflight) {
+        (Some(error), _) => error.into_response(),
+        (None, Some(answer)) => answer,
         (None, None) => {
             redirect(&mut request, target);
-            answer(request, next, &app).await
+            answer(request, next, app).await
         }
     };
 
     if let Some(Failed(error)) = response.extensions_mut().remove::<Failed>() {
         let request_id = id.to_str().unwrap_or_default();
         log_failure(&error, request_id);
+        let wants_problem_json = asked.wants_problem_json;
         let reader = problem::Reader {
             request_id,
-            wants_problem_json: asked.wants_problem_json,
+            wants_problem_json,
             login_as_400,
         };
         problem::write(&mut response, &error, &reader);
@@ -58,15 +99,14 @@ pub(super) async fn around(State(app): State<App>, mut request: Request, next: N
     if response.status() == StatusCode::METHOD_NOT_ALLOWED
         || asked.method == Method::OPTIONS && !is_preflight
     {
-        complete_allow(response.headers_mut(), &asked.path);
+        complete_allow(response.headers_mut(), asked.uri.path());
     }
-    cors::allow(
-        &mut response,
-        asked.origin.as_ref(),
-        &app.config.cors_allowed_origins,
-        is_preflight,
-    );
-    security_headers(response.headers_mut(), &app, asked.has_token);
+    let origins = &app.config.cors_allowed_origins;
+    cors::allow(&mut response, asked.origin.as_ref(), origins, is_preflight);
+    security_headers(response.headers_mut(), app, asked.has_token);
+    if let Some(limit) = &layers.rate_limit {
+        limit.tell(response.headers_mut(), left);
+    }
     response.headers_mut().insert(REQUEST_ID, id.clone());
     log_access(&asked, response.status(), started, &id);
     response
@@ -75,7 +115,7 @@ pub(super) async fn around(State(app): State<App>, mut request: Request, next: N
 /// What of the request is needed when it is gone.
 struct Asking {
     method: Method,
-    path: String,
+    uri: Uri,
     origin: Option<HeaderValue>,
     wants_problem_json: bool,
     has_token: bool,
@@ -94,7 +134,7 @@ impl Asking {
             .get::<ConnectInfo<std::net::SocketAddr>>();
         Asking {
             method: request.method().clone(),
-            path: request.uri().path().to_owned(),
+            uri: request.uri().clone(),
             origin: headers.get(header::ORIGIN).cloned(),
             wants_problem_json: accept
                 .into_iter()
@@ -122,9 +162,11 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
             let mut bytes = [0u8; 12];
             // Without chance ids repeat, which harms nobody.
             let _ = getrandom::fill(&mut bytes);
-            let text = bytes.iter().fold(String::with_capacity(24), |text, byte| {
-                text + &format!("{byte:02x}")
-            });
+            let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
+            let text: String = bytes
+                .iter()
+                .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+                .collect();
             HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("none"))
         })
 }
@@ -294,7 +336,7 @@ fn log_access(asked: &Asking, status: StatusCode, started: Instant, id: &HeaderV
         return;
     }
     let (method, status) = (asked.method.as_str(), status.as_u16());
-    let path = shown_path(&asked.path);
+    let path = shown_path(asked.uri.path());
     let ms = started.elapsed().as_secs_f64() * 1000.0;
     let request_id = id.to_str().unwrap_or_default();
     let client = asked.client;

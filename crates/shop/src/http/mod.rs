@@ -10,6 +10,7 @@ pub mod extract;
 mod layers;
 pub mod openapi;
 mod problem;
+mod rate_limit;
 mod routes;
 pub mod schema;
 
@@ -56,7 +57,7 @@ pub fn serve(app: App, features: Vec<Routes>) -> Router {
     // Paths are rewritten around the router that looks at them.
     Router::new()
         .fallback_service(inner)
-        .layer(from_fn_with_state(app, layers::around))
+        .layer(from_fn_with_state(layers::Layers::new(app), layers::around))
 }
 
 async fn no_route(request: axum::extract::Request) -> Response {
