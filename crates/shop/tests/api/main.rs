@@ -19,6 +19,7 @@ mod cart;
 mod document;
 mod ground;
 mod import_orders;
+mod orders;
 mod races;
 mod shopping;
 mod statements;

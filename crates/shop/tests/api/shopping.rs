@@ -2,35 +2,22 @@
 
 use db::{args, args_vec};
 use serde_json::{Value, json};
-use shop::accounts::{NewSuperuser, create_superuser};
 use shop::ids::{ProductId, VariantId};
 
-use crate::support::{Answer, Ask, TestShop};
-
-pub const PASSWORD: &str = "a-long-enough-secret";
+use crate::support::{Answer, Ask, PASSWORD, TestShop};
 
 /// The access token of a new admin.
 pub async fn admin(shop: &TestShop) -> String {
-    let new = NewSuperuser {
-        email: "boss@shop.test",
-        password: PASSWORD,
-        username: None,
-    };
-    create_superuser(&shop.app, &new).await.unwrap();
-    log_in(shop, "boss@shop.test").expect(200).await.json()["access"]
-        .as_str()
-        .unwrap()
-        .to_owned()
+    shop.admin().await.access
 }
 
-/// The access token of a new customer `NAME@shop.test`.
+/// The access token of a new customer `NAME@example.org`.
 pub async fn customer(shop: &TestShop, name: &str) -> String {
-    let answer = sign_up(shop, name).expect(201).await.json();
-    answer["tokens"]["access"].as_str().unwrap().to_owned()
+    shop.customer(name).await.access
 }
 
 pub fn sign_up(shop: &TestShop, name: &str) -> Ask {
-    let email = format!("{name}@shop.test");
+    let email = format!("{name}@example.org");
     shop.post("/api/v1/auth/register/")
         .json(json!({"email": email, "password": PASSWORD}))
 }
