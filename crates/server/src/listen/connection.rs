@@ -47,7 +47,7 @@ pub(super) async fn serve(
         }
     });
     let mut connection = pin!(shared.http.serve_connection(io, service));
-    let mut timer = pin!(tokio::time::sleep_until(activity.deadline(shared).into()));
+    let mut timer = pin!(tokio::time::sleep(shared.header_timeout / 2));
     let mut closing = false;
     let mut stopping = false;
     loop {
@@ -64,7 +64,11 @@ pub(super) async fn serve(
                 connection.as_mut().graceful_shutdown();
             }
             () = timer.as_mut() => match activity.deadline(shared) {
-                later if later > Instant::now() => timer.as_mut().reset(later.into()),
+                // Looked at often enough to notice a head that began meanwhile, and has less time.
+                later if later > Instant::now() => {
+                    let soon = Instant::now() + shared.header_timeout / 2;
+                    timer.as_mut().reset(later.min(soon).into());
+                }
                 _ if closing => return,
                 _ => {
                     closing = true;
