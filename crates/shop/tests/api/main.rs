@@ -23,3 +23,4 @@ mod orders;
 mod races;
 mod shopping;
 mod statements;
+mod system_003;

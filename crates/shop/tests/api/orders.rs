@@ -128,6 +128,23 @@ both! {
         assert_eq!(s.show(&s.ada, &order).expect(200).await.json(), order);
     }
 
+    async fn what_was_ordered_cannot_be_erased(s: Ready) {
+        let boss = s.shop.admin().await;
+        let category = s.shop.post("/api/v1/categories/").by(&boss).json(json!({"name": "Cups"})).expect(201).await.json();
+        let cup = s.shop.product_with(&boss, json!({"name": "Cup", "price": "3.00", "stock": 5, "category": category["id"]})).await;
+        let cup = Goods { product: cup.id, variant: cup.variant_id };
+        let order = s.ada.buys(&s.shop, cup, 2).await;
+        let in_use = s.shop.delete("/api/v1/categories/cups/").by(&boss).expect(409).await;
+        assert_eq!(in_use.code(), "in_use");
+        let gone = s.shop.delete(&format!("/api/v1/products/{}/", cup.product)).by(&boss).send().await;
+        assert!(gone.status.is_success(), "{}", gone.text());
+        s.shop.get(&format!("/api/v1/products/{}/", cup.product)).expect(404).await;
+        assert_eq!(s.show(&s.ada, &order).expect(200).await.json(), order);
+        assert_eq!(s.cancel(&s.ada, &order).expect(200).await.json()["status"], "cancelled");
+        assert_eq!(stock(&s.shop, cup).await, (5, 0));
+        books_are_right(&s.shop).await;
+    }
+
     async fn a_variant_is_named_with_what_sets_it_apart(s: Ready) {
         let red = add_variant(&s.shop, s.mug.product, "Red", 1500, 3).await;
         let body = json!({"product_id": s.mug.product, "variant_id": red});
