@@ -15,7 +15,7 @@ pub mod paging;
 pub mod values;
 pub mod words;
 
-// The features, in their order.
+// The features; `tests/api/architecture.rs` has their order.
 pub mod accounts;
 pub mod cart;
 pub mod catalog;

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use serde_json::Value;
+use shop::error::Code;
 
 use crate::support::{OPENAPI, TestShop};
 
@@ -29,6 +30,27 @@ fn the_openapi_snapshot_is_up_to_date() {
     assert!(
         kept == text,
         "openapi.json has changed: look at the difference, then run UPDATE_OPENAPI=1 cargo test -p shop openapi"
+    );
+}
+
+#[test]
+fn every_error_code_stands_in_the_documentation() {
+    let page = include_str!("../../../../docs/errors.md");
+    let listed: Vec<&str> = page.lines().filter(|line| line.contains("| `")).collect();
+    let rows: Vec<String> = Code::ALL
+        .iter()
+        .map(|code| {
+            format!(
+                "| {} | `{}` | {} |",
+                code.status(),
+                code.as_str(),
+                code.title()
+            )
+        })
+        .collect();
+    assert_eq!(
+        listed, rows,
+        "docs/errors.md and the table of error.rs differ"
     );
 }
 

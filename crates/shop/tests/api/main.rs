@@ -20,6 +20,7 @@ mod document;
 mod ground;
 mod import_orders;
 mod orders;
+mod printed_requests;
 mod races;
 mod shopping;
 mod statements;
