@@ -1,6 +1,7 @@
 //! All SQL of repeated requests.
 
-use db::{Tx, args};
+use db::{Tx, args, args_vec};
+use futures_util::try_join;
 
 use crate::clock::Time;
 use crate::error::Result;
@@ -30,18 +31,13 @@ pub(super) async fn claim(
     now: Time,
     oldest: Time,
 ) -> Result<bool> {
-    tx.execute(
-        FORGET_OLD,
-        args![name.scope, name.operation, name.key, oldest],
-    )
-    .await?;
-    Ok(tx
-        .execute(
-            CLAIM,
-            args![name.scope, name.operation, name.key, hash, now],
-        )
-        .await?
-        == 1)
+    let forgotten = args_vec![name.scope, name.operation, name.key, oldest];
+    let claimed = args_vec![name.scope, name.operation, name.key, hash, now];
+    let (_, rows) = try_join!(
+        tx.execute(FORGET_OLD, &forgotten),
+        tx.execute(CLAIM, &claimed)
+    )?;
+    Ok(rows == 1)
 }
 
 /// (hash of the request, status, answer)
