@@ -80,13 +80,22 @@ pub(crate) enum Import {
     #[command(
         after_help = "Example: cartwright import products lines.csv.gz --columns sku=StockCode,name=Description,price=UnitPrice"
     )]
-    Products(ImportFile),
+    Products(ImportProducts),
     /// The category tree from JSON or CSV, plain or .gz
     #[command(after_help = "Example: cartwright import categories categories.json.gz --dry-run")]
     Categories(ImportFile),
     /// Past orders from CSV or JSON, plain or .gz
     #[command(after_help = "Example: cartwright import orders orders.csv --strict")]
     Orders(ImportFile),
+}
+
+#[derive(Args)]
+pub(crate) struct ImportProducts {
+    #[command(flatten)]
+    pub(crate) file: ImportFile,
+    /// Pieces of each new product for which the file has none
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..=1_000_000_000))]
+    pub(crate) stock: i64,
 }
 
 #[derive(Args)]

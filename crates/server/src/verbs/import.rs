@@ -19,14 +19,23 @@ const SHOWN: usize = 50;
 
 pub(super) async fn run(config: Config, what: Import, json: bool) -> anyhow::Result<ExitCode> {
     let app = shop_at::open(config).await?;
-    let (Import::Products(file) | Import::Categories(file) | Import::Orders(file)) = &what;
-    let options = options(file);
+    let (file, stock) = match &what {
+        Import::Products(products) => (&products.file, products.stock),
+        Import::Categories(file) | Import::Orders(file) => (file, 0),
+    };
+    let options = Options {
+        stock,
+        ..options(file)
+    };
     let (path, name) = (file.file.as_path(), name(&what));
     let mut progress = Progress::new(name);
     let mut tell = |done, total| progress.at(done, total);
     let outcome = match &what {
-        Import::Products(_) | Import::Categories(_) => {
-            anyhow::bail!("Importing {name} is not built yet.")
+        Import::Products(_) => {
+            import::products::import_products(&app, path, &options, &mut tell).await
+        }
+        Import::Categories(_) => {
+            import::categories::import_categories(&app, path, &options, &mut tell).await
         }
         Import::Orders(_) => import::orders::import_orders(&app, path, &options, &mut tell).await,
     };
@@ -45,6 +54,7 @@ fn options(file: &ImportFile) -> Options {
         columns: file.columns.clone().unwrap_or_default(),
         dry_run: file.dry_run,
         strict: file.strict,
+        ..Options::default()
     }
 }
 

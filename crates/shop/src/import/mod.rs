@@ -4,7 +4,10 @@
 //! their line; `strict` stops at the first before anything is written. Writing happens in short transactions with a
 //! pause between them, so that a server on the same database keeps selling. `docs/import.md` has the rules.
 
+pub mod categories;
 pub mod orders;
+mod pace;
+pub mod products;
 pub mod rows;
 
 use rows::Mapping;
@@ -18,6 +21,8 @@ pub struct Options {
     pub dry_run: bool,
     /// Stop at the first faulty row.
     pub strict: bool,
+    /// Pieces of each new product for which the file has none.
+    pub stock: i64,
 }
 
 /// A row that was left out, and why.

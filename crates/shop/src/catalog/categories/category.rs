@@ -7,7 +7,7 @@ use crate::ids::CategoryId;
 use crate::values::Key;
 
 /// How deep categories may be nested.
-pub(in crate::catalog) const MAX_DEPTH: usize = 50;
+pub(crate) const MAX_DEPTH: usize = 50;
 
 db::record! {
     #[derive(Clone, Debug)]

@@ -58,70 +58,19 @@ pub async fn create_product(app: &App, by: Option<UserId>, wish: &ProductWish) -
 }
 
 /// A product to be.
-struct NewProduct<'a> {
-    name: &'a str,
-    slug: Option<&'a str>,
-    description: &'a str,
-    category: Option<CategoryId>,
-    image_url: Option<&'a str>,
-    is_active: bool,
-    is_featured: bool,
-    plan: &'a Plan,
-}
-
-/// A plain product of a file.
-pub(crate) struct PlainProduct<'a> {
-    pub(crate) sku: &'a str,
-    pub(crate) name: &'a str,
-    pub(crate) description: &'a str,
-    pub(crate) category: Option<CategoryId>,
-    pub(crate) image_url: Option<&'a str>,
-    pub(crate) price_minor: i64,
-    pub(crate) stock: i64,
-}
-
-/// Inserts many plain products; the caller holds the generation row.
-pub(crate) async fn insert_products(
-    tx: &Tx,
-    engine: db::Engine,
-    products: &[PlainProduct<'_>],
-    now: Time,
-) -> Result<()> {
-    let plans: Vec<Plan> = products
-        .iter()
-        .map(|p| {
-            let sku = Some(Some(p.sku.to_owned()));
-            plan(
-                None,
-                &Wish {
-                    price: Some(p.price_minor),
-                    stock: Some(p.stock),
-                    sku,
-                    ..Wish::default()
-                },
-            )
-        })
-        .collect::<Result<_>>()?;
-    let new: Vec<NewProduct<'_>> = products
-        .iter()
-        .zip(&plans)
-        .map(|(p, plan)| NewProduct {
-            name: p.name,
-            slug: None,
-            description: p.description,
-            category: p.category,
-            image_url: p.image_url,
-            is_active: true,
-            is_featured: false,
-            plan,
-        })
-        .collect();
-    insert_all(tx, engine, &new, None, now).await?;
-    Ok(())
+pub(super) struct NewProduct<'a> {
+    pub(super) name: &'a str,
+    pub(super) slug: Option<&'a str>,
+    pub(super) description: &'a str,
+    pub(super) category: Option<CategoryId>,
+    pub(super) image_url: Option<&'a str>,
+    pub(super) is_active: bool,
+    pub(super) is_featured: bool,
+    pub(super) plan: &'a Plan,
 }
 
 /// Few round trips for many products: each step is one statement for all of them.
-async fn insert_all(
+pub(super) async fn insert_all(
     tx: &Tx,
     engine: db::Engine,
     products: &[NewProduct<'_>],

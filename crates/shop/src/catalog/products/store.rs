@@ -28,7 +28,10 @@ const SHOWN: &str = ") page
 
 const LIST_OPTIONS: &str = "SELECT product_id, name, choices FROM product_options";
 
-const FIND_ID_BY_SKU: &str = "SELECT product_id FROM variants WHERE sku = $1";
+const KNOWN_SKUS: &str = "SELECT v.sku, v.product_id, p.name, v.price_minor, p.description, p.image_url, p.category_id,
+    c.name AS category_name,
+    (SELECT COUNT(*) FROM variants o WHERE o.product_id = v.product_id AND o.is_active = TRUE) AS variants
+  FROM variants v JOIN products p ON p.id = v.product_id LEFT JOIN categories c ON c.id = p.category_id";
 
 const CLAIM: &str = "UPDATE products SET version = version + 1, updated_at = $3
   WHERE id = CAST($1 AS BIGINT) OR slug = CAST($2 AS TEXT) RETURNING id";
@@ -70,7 +73,7 @@ const DELETE_VARIANT: &str = "DELETE FROM variants WHERE id = $1
 
 pub(in crate::catalog) const STATEMENTS: &[&str] = &[
     LIST_OPTIONS,
-    FIND_ID_BY_SKU,
+    KNOWN_SKUS,
     CLAIM,
     INSERT,
     UPDATE,
@@ -219,8 +222,36 @@ pub(super) fn identity(engine: Engine, filter: &Filter) -> String {
     format!("{}{:?}", select.sql(), select.args())
 }
 
-pub(super) async fn find_id_by_sku(conn: &Conn, sku: &str) -> Result<Option<ProductId>> {
-    Ok(conn.optional(FIND_ID_BY_SKU, args![sku]).await?)
+db::record! {
+    /// What stands in the catalog under a SKU.
+    pub(super) struct KnownSku {
+        pub(super) sku: String,
+        pub(super) product_id: ProductId,
+        pub(super) name: String,
+        pub(super) price_minor: i64,
+        pub(super) description: String,
+        pub(super) image_url: Option<String>,
+        pub(super) category_id: Option<CategoryId>,
+        pub(super) category_name: Option<String>,
+        /// How many variants for sale the product has.
+        pub(super) variants: i64,
+    }
+}
+
+/// Those of the SKUs that are there.
+pub(super) async fn known_skus(
+    conn: &Conn,
+    skus: impl Iterator<Item = &str>,
+) -> Result<HashMap<String, KnownSku>> {
+    let skus: Vec<&str> = skus.collect();
+    let found = Select::new(KNOWN_SKUS)
+        .filter_in("v.sku", padded(&skus))
+        .all::<KnownSku>(conn)
+        .await?;
+    Ok(found
+        .into_iter()
+        .map(|known| (known.sku.clone(), known))
+        .collect())
 }
 
 /// Which of these are taken.
