@@ -2,24 +2,13 @@
 
 use std::io::{Read, Write};
 
-use crate::support::{Answer, Folder, Shop, eventually};
+use crate::support::{Answer, Shop, eventually};
 
-const SHORT: [(&str, &str); 3] = [
-    ("ENVIRONMENT", "testing"),
-    ("HEADER_TIMEOUT", "300ms"),
-    ("IDLE_TIMEOUT", "600ms"),
-];
-
-fn open(env: &[(&str, &str)]) -> Shop {
-    Shop::open(
-        &Folder::new(),
-        &[&[("ENVIRONMENT", "testing")], env].concat(),
-    )
-}
+const SHORT: [(&str, &str); 2] = [("HEADER_TIMEOUT", "300ms"), ("IDLE_TIMEOUT", "600ms")];
 
 #[test]
 fn a_connection_that_says_nothing_or_half_a_head_is_closed() {
-    let shop = open(&SHORT);
+    let shop = Shop::temporary(&SHORT);
     for beginning in [
         "",
         "G",
@@ -35,7 +24,7 @@ fn a_connection_that_says_nothing_or_half_a_head_is_closed() {
 
 #[test]
 fn a_head_that_trickles_in_does_not_live_longer_than_its_time() {
-    let shop = open(&SHORT);
+    let shop = Shop::temporary(&SHORT);
     let mut stream = shop.connect();
     stream
         .write_all(b"GET /api/v1/health/ HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
@@ -47,7 +36,7 @@ fn a_head_that_trickles_in_does_not_live_longer_than_its_time() {
 
 #[test]
 fn a_kept_alive_connection_is_closed_when_it_stays_idle_or_begins_a_head_and_stops() {
-    let shop = open(&SHORT);
+    let shop = Shop::temporary(&SHORT);
     for second in ["", "GET /api"] {
         let mut stream = shop.connect();
         stream
@@ -66,7 +55,7 @@ fn a_kept_alive_connection_is_closed_when_it_stays_idle_or_begins_a_head_and_sto
 
 #[test]
 fn a_client_that_does_not_read_its_answers_loses_its_connection() {
-    let shop = open(&[&SHORT[..], &[("MAX_CONNECTIONS_PER_IP", "1")]].concat());
+    let shop = Shop::temporary(&[&SHORT[..], &[("MAX_CONNECTIONS_PER_IP", "1")]].concat());
     let mut stream = shop.connect();
     let request = "GET /api/v1/schema/ HTTP/1.1\r\nHost: localhost\r\n\r\n";
     stream.write_all(request.repeat(400).as_bytes()).unwrap();
@@ -79,7 +68,7 @@ fn a_client_that_does_not_read_its_answers_loses_its_connection() {
 
 #[test]
 fn one_client_gets_so_many_connections_and_no_more() {
-    let shop = open(&[("MAX_CONNECTIONS_PER_IP", "2")]);
+    let shop = Shop::temporary(&[("MAX_CONNECTIONS_PER_IP", "2")]);
     let held: Vec<_> = (0..2).map(|_| shop.connect()).collect();
 
     let refused = shop.get("/api/v1/livez/");
@@ -97,7 +86,7 @@ fn one_client_gets_so_many_connections_and_no_more() {
 
 #[test]
 fn all_clients_together_get_so_many_connections_and_no_more() {
-    let shop = open(&[("MAX_CONNECTIONS", "2")]);
+    let shop = Shop::temporary(&[("MAX_CONNECTIONS", "2")]);
     let held: Vec<_> = (0..2).map(|_| shop.connect()).collect();
 
     let refused = shop.get("/api/v1/livez/");
@@ -114,7 +103,7 @@ fn all_clients_together_get_so_many_connections_and_no_more() {
 
 #[test]
 fn hundreds_of_silent_connections_do_not_keep_others_out() {
-    let shop = open(&[("MAX_CONNECTIONS_PER_IP", "1000"), ("HEADER_TIMEOUT", "2s")]);
+    let shop = Shop::temporary(&[("MAX_CONNECTIONS_PER_IP", "1000"), ("HEADER_TIMEOUT", "2s")]);
     let mut held: Vec<_> = (0..400).map(|_| shop.connect()).collect();
 
     assert_eq!(shop.get("/api/v1/health/").status, 200);
@@ -131,7 +120,7 @@ fn hundreds_of_silent_connections_do_not_keep_others_out() {
 
 #[test]
 fn addresses_and_heads_have_a_size() {
-    let shop = open(&[]);
+    let shop = Shop::temporary(&[]);
     let get = |path: &str, headers: &str| {
         shop.send(&format!(
             "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n"
@@ -165,7 +154,7 @@ fn addresses_and_heads_have_a_size() {
 
 #[test]
 fn requests_that_two_readers_could_read_in_two_ways_are_refused() {
-    let shop = open(&[]);
+    let shop = Shop::temporary(&[]);
     for request in [
         "POST /api/v1/auth/login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
         "POST /api/v1/auth/login/ HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: xchunked\r\n\r\n{}",

@@ -55,7 +55,7 @@ fn the_second_start_keeps_all_data() {
 
 #[test]
 fn a_taken_port_is_named_with_the_way_out() {
-    let shop = Shop::open(&Folder::new(), &[]);
+    let shop = Shop::temporary(&[]);
     let (port, folder) = (shop.address.port().to_string(), Folder::new());
 
     let second = run(&folder, &["--port", &port], &[]);
@@ -177,10 +177,8 @@ fn testing_leaves_nothing_behind() {
 }
 
 #[test]
-fn the_banner_can_be_read_by_programs() {
+fn version_and_document_need_no_shop_and_wrong_words_are_2() {
     let folder = Folder::new();
-    let shop = Shop::open(&folder, &[("ENVIRONMENT", "testing")]);
-    let port = shop.address.port().to_string();
 
     let version = run(&folder, &["--version"], &[]);
     let document: Value = serde_json::from_slice(&run(&folder, &["openapi"], &[]).stdout).unwrap();
@@ -191,9 +189,7 @@ fn the_banner_can_be_read_by_programs() {
     );
     assert_eq!(document["openapi"], "3.1.0");
     assert_eq!(
-        run(&folder, &["--port", &port, "--no-such-flag"], &[])
-            .status
-            .code(),
+        run(&folder, &["--no-such-flag"], &[]).status.code(),
         Some(2)
     );
 }

@@ -70,11 +70,21 @@ pub(crate) struct Shop {
     pub(crate) address: SocketAddr,
     child: Child,
     log: BufReader<ChildStderr>,
+    /// Goes after the program does.
+    folder: Option<Folder>,
 }
 
 impl Shop {
     pub(crate) fn open(folder: &Folder, env: &[(&str, &str)]) -> Self {
         Self::start(cartwright(folder, &["serve", "--port", "0"]).envs(env.iter().copied()))
+    }
+
+    /// In a folder that goes with it.
+    pub(crate) fn temporary(env: &[(&str, &str)]) -> Self {
+        let folder = Folder::new();
+        let mut shop = Self::open(&folder, env);
+        shop.folder = Some(folder);
+        shop
     }
 
     pub(crate) fn start(command: &mut Command) -> Self {
@@ -102,6 +112,7 @@ impl Shop {
             address,
             child,
             log,
+            folder: None,
         }
     }
 
@@ -171,6 +182,7 @@ impl Drop for Shop {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        self.folder = None;
     }
 }
 
