@@ -10,6 +10,7 @@ use crate::accounts::Accounts;
 use crate::catalog;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::limits::Limits;
 use crate::settings;
 
 /// Cheap to clone.
@@ -22,6 +23,7 @@ pub struct Parts {
     pub clock: Clock,
     /// The shop's; all amounts are in it.
     pub currency: Currency,
+    pub limits: Limits,
     pub accounts: Accounts,
     pub catalog: catalog::Memory,
 }
@@ -38,6 +40,7 @@ impl App {
             config,
             clock,
             currency,
+            limits: Limits::new(),
             accounts,
             catalog: catalog::Memory::default(),
         })))

@@ -10,6 +10,7 @@ pub mod config;
 pub mod error;
 pub mod http;
 pub mod ids;
+pub mod limits;
 pub mod migrations;
 pub mod paging;
 pub mod values;

@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::caller::{CartToken, Client, Role};
 use crate::error::{Error, Fault, Result};
 use crate::events::{self, Event};
+use crate::limits::{self, Limit, network};
 use crate::transact;
 use crate::values::Email;
 
@@ -36,7 +37,8 @@ pub(super) struct Registered {
 /// Makes an account and, unless its address has to be verified first, signs it in and merges the guest's cart.
 ///
 /// # Errors
-/// All faulty fields at once; `overloaded` when too many passwords wait to be hashed.
+/// All faulty fields at once; `rate_limited` for the eleventh of an address in an hour; `overloaded` when too many
+/// passwords wait to be hashed.
 pub(super) async fn register(
     app: &App,
     input: Registration,
@@ -44,6 +46,7 @@ pub(super) async fn register(
     cart: Option<&CartToken>,
 ) -> Result<Registered> {
     let (email, password, person) = judge(app, input).await?;
+    limits::check(app, Limit::SignUpByAddress, &network(client.ip)).await?;
     let password_hash = app.accounts.hasher.hash(&password).await?;
     let now = app.clock.now();
     let new_user = NewUser {
