@@ -3,7 +3,8 @@
 use std::cell::Cell;
 
 use anyhow::Result;
-use futures_util::future::try_join_all;
+use futures_util::TryStreamExt;
+use futures_util::stream::FuturesUnordered;
 
 /// Numbers from 0, each handed out once.
 pub(crate) struct Jobs {
@@ -34,10 +35,11 @@ pub(crate) async fn in_parallel<T>(
     at_once(workers, async |worker| work(worker, &jobs).await).await
 }
 
-/// Runs `workers` (numbered from 1) at once, until all have ended.
+/// Runs `workers` (numbered from 1) at once, until all have ended; results in the order of their ends.
 pub(crate) async fn at_once<T>(
     workers: usize,
     work: impl AsyncFn(usize) -> Result<T>,
 ) -> Result<Vec<T>> {
-    try_join_all((1..=workers).map(|worker| work(worker))).await
+    let running: FuturesUnordered<_> = (1..=workers).map(|worker| work(worker)).collect();
+    running.try_collect().await
 }
