@@ -137,3 +137,46 @@ fn every_verb_has_help_with_an_example() {
         "{help}"
     );
 }
+
+#[test]
+fn import_takes_good_rows_in_names_the_faulty_ones_and_doubles_nothing() {
+    let folder = Folder::new();
+    let file = "Code,Title,Price,Qty\nA-1,Apple,1.20,5\nA-2,Pear,many,5\nA-3,Plum,0.80,7\n";
+    std::fs::write(folder.path().join("fruit.csv"), file).unwrap();
+    let columns = "sku=Code,name=Title,price=Price,stock=Qty";
+    let import = |more: &[&str]| {
+        run(
+            &folder,
+            &[
+                &["import", "products", "fruit.csv", "--columns", columns],
+                more,
+            ]
+            .concat(),
+            &[],
+        )
+    };
+
+    let strict = import(&["--strict"]);
+    let plan = text(&import(&["--dry-run"]).stdout);
+    let first = import(&[]);
+    let again: Value = serde_json::from_slice(&import(&["--json"]).stdout).unwrap();
+
+    assert_eq!(strict.status.code(), Some(1));
+    assert!(
+        text(&strict.stderr).contains("Line 3"),
+        "{}",
+        text(&strict.stderr)
+    );
+    assert!(plan.contains("2 products would be imported"), "{plan}");
+    assert_eq!(first.status.code(), Some(0), "{}", text(&first.stderr));
+    let said = text(&first.stdout);
+    assert!(
+        said.contains("line 3: ") && said.contains("3 rows read: 2 products imported"),
+        "{said}"
+    );
+    assert_eq!(
+        (&again["imported"], &again["unchanged"], &again["skipped"]),
+        (&json!(0), &json!(2), &json!(1))
+    );
+    assert_eq!(again["faults"][0]["line"], 3);
+}
