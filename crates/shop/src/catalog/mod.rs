@@ -18,6 +18,7 @@ mod store;
 use db::Value;
 
 use crate::app::App;
+use crate::error::Code;
 use crate::http::Routes;
 use crate::values::Key;
 
@@ -26,6 +27,15 @@ pub use products::api::ProductOut;
 pub use products::{Product, Variant, products_by_id};
 
 const SLUG_RULE: &str = "Use lowercase letters, digits and single dashes; not digits alone, and not a word that is part of a path.";
+
+/// The paths of public reads answer below `admin/` too, there for admins only.
+const FOR_ADMINS: &[Code] = &[
+    Code::NotAuthenticated,
+    Code::TokenInvalid,
+    Code::TokenExpired,
+    Code::TokenRevoked,
+    Code::PermissionDenied,
+];
 
 pub fn routes() -> Vec<Routes> {
     vec![categories::api::routes(), products::api::routes()]

@@ -12,8 +12,9 @@ use super::save_category::{CategoryChanges, NewCategory, create_category, update
 use crate::app::App;
 use crate::caller::Admin;
 use crate::catalog::products::input::{CategoryKey, Prose, cleared};
-use crate::catalog::{cache_control, memory};
+use crate::catalog::{FOR_ADMINS, cache_control, memory};
 use crate::error::{Code, Error, Result};
+use crate::http::access::ViaAdmin;
 use crate::http::answer::{cached, created, no_content, ok};
 use crate::http::extract::{In, Patch, PathKey};
 use crate::http::{Op, Routes};
@@ -29,7 +30,9 @@ pub(in crate::catalog) fn routes() -> Routes {
             list,
             Op::new("list_categories", "The roots, each with all below it")
                 .public()
-                .lists::<CategoryOut>(),
+                .lists::<CategoryOut>()
+                .answers_nothing(304)
+                .errors(FOR_ADMINS),
         )
         .post(
             "/categories/",
@@ -48,7 +51,9 @@ pub(in crate::catalog) fn routes() -> Routes {
                 "All categories in one flat list; `children` are ids",
             )
             .public()
-            .lists::<FlatCategoryOut>(),
+            .lists::<FlatCategoryOut>()
+            .answers_nothing(304)
+            .errors(FOR_ADMINS),
         )
         .get(
             "/categories/{slug}/",
@@ -58,7 +63,9 @@ pub(in crate::catalog) fn routes() -> Routes {
                 "One category with all below it, by slug or id",
             )
             .public()
-            .answers::<CategoryOut>(200),
+            .answers::<CategoryOut>(200)
+            .answers_nothing(304)
+            .errors(FOR_ADMINS),
         )
         .put(
             "/categories/{slug}/",
@@ -181,7 +188,7 @@ impl FlatCategoryOut {
     }
 }
 
-async fn list(State(app): State<App>, headers: HeaderMap) -> Result<Response> {
+async fn list(State(app): State<App>, _: ViaAdmin, headers: HeaderMap) -> Result<Response> {
     let catalog = memory::current(&app).await?;
     let (tree, totals) = (&catalog.tree, catalog.totals(&app).await?);
     let roots = tree
@@ -192,7 +199,7 @@ async fn list(State(app): State<App>, headers: HeaderMap) -> Result<Response> {
     Ok(cached(&headers, &cache_control(&app), &Page::whole(roots)))
 }
 
-async fn list_all(State(app): State<App>, headers: HeaderMap) -> Result<Response> {
+async fn list_all(State(app): State<App>, _: ViaAdmin, headers: HeaderMap) -> Result<Response> {
     let catalog = memory::current(&app).await?;
     let (tree, totals) = (&catalog.tree, catalog.totals(&app).await?);
     let all = tree
@@ -204,6 +211,7 @@ async fn list_all(State(app): State<App>, headers: HeaderMap) -> Result<Response
 
 async fn show(
     State(app): State<App>,
+    _: ViaAdmin,
     headers: HeaderMap,
     PathKey(key): PathKey,
 ) -> Result<Response> {

@@ -17,7 +17,7 @@ use super::product::{Product, Variant};
 use super::update_product::update_product;
 use crate::app::App;
 use crate::caller::{Admin, User};
-use crate::catalog::cache_control;
+use crate::catalog::{FOR_ADMINS, cache_control};
 use crate::clock::Time;
 use crate::error::{Code, Error, Fault, Result};
 use crate::http::access::ViaAdmin;
@@ -40,7 +40,9 @@ pub(in crate::catalog) fn routes() -> Routes {
             Op::new("list_products", "Products, newest first")
                 .public()
                 .query::<ProductQuery>()
-                .lists::<ProductOut>(),
+                .lists::<ProductOut>()
+                .answers_nothing(304)
+                .errors(FOR_ADMINS),
         )
         .post(
             "/products/",
@@ -59,7 +61,8 @@ pub(in crate::catalog) fn routes() -> Routes {
                 "At most ten: those marked as featured, then the newest",
             )
             .public()
-            .lists::<ProductOut>(),
+            .lists::<ProductOut>()
+            .answers_nothing(304),
         )
         .get(
             "/products/low_stock/",
@@ -77,7 +80,9 @@ pub(in crate::catalog) fn routes() -> Routes {
             show,
             Op::new("show_product", "One product, by id or slug")
                 .public()
-                .answers::<ProductOut>(200),
+                .answers::<ProductOut>(200)
+                .answers_nothing(304)
+                .errors(FOR_ADMINS),
         )
         .put(
             "/products/{id}/",

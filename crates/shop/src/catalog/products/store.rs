@@ -464,7 +464,7 @@ fn filtered(engine: Engine, head: &str, filter: &Filter) -> Select {
     const STOCK: &str = "EXISTS (SELECT 1 FROM variants v JOIN stock_items s ON s.variant_id = v.id
       WHERE v.product_id = p.id AND v.is_active = TRUE AND s.on_hand > s.reserved
       LIMIT 1 OFFSET 0)";
-    const BELOW: &str = "(SELECT COALESCE(SUM(s.on_hand - s.reserved), 0) FROM variants v
+    const BELOW: &str = "(SELECT CAST(COALESCE(SUM(s.on_hand - s.reserved), 0) AS BIGINT) FROM variants v
       JOIN stock_items s ON s.variant_id = v.id WHERE v.product_id = p.id AND v.is_active = TRUE) < ?";
     let mut select = Select::new(head);
     match filter.is_active {
