@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::output::Output;
 use crate::parallel::{Jobs, in_parallel};
-use crate::shop::{Ask, Caller, Server, run_name};
+use crate::shop::{Ask, Caller, Server, first_customer, run_name};
 use crate::stats::Counts;
 
 pub(crate) use cancels::{Options as CancelsOptions, cancels};
@@ -65,12 +65,13 @@ impl Race {
     }
 
     async fn customers(&self, count: usize) -> Result<Vec<Caller>> {
+        let first = first_customer(&self.run);
         let parts = in_parallel(8, count, async |_, jobs: &Jobs| {
             let mut made = Vec::new();
             while let Some(at) = jobs.next() {
                 made.push(
                     self.server
-                        .customer(at + 1, &format!("racer-{at}-{}@race.example", self.run))
+                        .customer(first + at, &format!("racer-{at}-{}@race.example", self.run))
                         .await?,
                 );
             }

@@ -270,6 +270,15 @@ pub(crate) fn source(number: usize) -> Ipv4Addr {
     }
 }
 
+/// The number of a run's first customer, so that runs on one shop do not share addresses: a shop limits how many
+/// accounts one address makes in an hour.
+pub(crate) fn first_customer(run: &str) -> usize {
+    let hash = run.bytes().fold(0, |hash: usize, byte| {
+        hash.wrapping_mul(31).wrapping_add(byte.into())
+    });
+    1 + hash % 5_000 * 3_000
+}
+
 /// A short name that no earlier run on the same shop had.
 pub(crate) fn run_name() -> String {
     use std::hash::{BuildHasher, Hasher};

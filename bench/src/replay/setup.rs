@@ -8,7 +8,7 @@ use super::Options;
 use crate::invoices::Book;
 use crate::output::bar;
 use crate::parallel::{Jobs, in_parallel};
-use crate::shop::{Ask, Caller, Server};
+use crate::shop::{Ask, Caller, Server, first_customer};
 
 pub(crate) struct Shop {
     pub(crate) currency: Currency,
@@ -71,6 +71,7 @@ pub(crate) async fn customers(
     options: &Options,
 ) -> Result<Vec<Caller>> {
     let bar = bar("Making accounts", book.customers.len());
+    let first = first_customer(&options.run);
     let parts = in_parallel(8, book.customers.len(), async |_, jobs: &Jobs| {
         let mut made = Vec::new();
         while let Some(at) = jobs.next() {
@@ -78,7 +79,7 @@ pub(crate) async fn customers(
                 "customer-{}-{}@replay.example",
                 book.customers[at], options.run
             );
-            let mut caller = server.customer(at + 1, &email).await?;
+            let mut caller = server.customer(first + at, &email).await?;
             caller.leave();
             made.push((at, caller));
             bar.inc(1);
