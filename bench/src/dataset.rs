@@ -7,7 +7,7 @@
 pub(crate) const PRODUCTS: u32 = 10_000;
 pub(crate) const CATEGORIES: u32 = 50;
 pub(crate) const USERS: usize = 64;
-const HOT_STOCK: i64 = 500;
+pub(crate) const HOT_STOCK: i64 = 500;
 const STOCK: i64 = 1_000_000;
 
 const ADJECTIVES: [&str; 12] = [

@@ -11,7 +11,7 @@ use crate::dataset;
 use crate::http::Client;
 use crate::output::Output;
 use crate::parallel::{Jobs, at_once, in_parallel};
-use crate::shop::{Server, source};
+use crate::shop::{Ask, Server, source};
 use crate::stats::{Counts, Times, per_second};
 
 #[derive(clap::Args)]
@@ -52,7 +52,7 @@ enum Workload {
     Add,
     /// Add, add, order on products that no other user touches; counts orders
     Journey,
-    /// One piece each time of the product with stock 500, until it is sold out
+    /// One piece each time of the product with stock 500, until it is sold out (set back to 500 first, given an administrator)
     Hot,
 }
 
@@ -80,7 +80,12 @@ struct Measured {
     last: Option<Instant>,
 }
 
-pub(crate) async fn load(options: Options, server: Server, output: Output) -> Result<bool> {
+pub(crate) async fn load(
+    options: Options,
+    server: Server,
+    admin: (&str, &str),
+    output: Output,
+) -> Result<bool> {
     let read = |path: &PathBuf| {
         std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
     };
@@ -120,6 +125,9 @@ pub(crate) async fn load(options: Options, server: Server, output: Output) -> Re
         to: now,
     };
     let mut users = load.users(conns).await?;
+    if workload == Workload::Hot && options.adapter.is_none() && !admin.1.is_empty() {
+        load.restock(admin).await?;
+    }
 
     let (warmup, secs) = match workload {
         Workload::Hot => (0.0, options.cap),
@@ -213,6 +221,27 @@ impl Load {
         let mut users: Vec<_> = made.await?.into_iter().flatten().collect();
         users.sort_by_key(|user| user.index);
         Ok(users)
+    }
+
+    /// The hot product as it was at first.
+    async fn restock(&self, admin: (&str, &str)) -> Result<()> {
+        let n = dataset::PRODUCTS;
+        let id = self
+            .ids
+            .get(n as usize - 1)
+            .and_then(|ids| ids.get("pid").cloned());
+        let path = format!("products/{}/", id.unwrap_or_else(|| n.to_string()));
+        let body = json!({"stock": dataset::HOT_STOCK});
+        let ask = Ask {
+            method: "PATCH",
+            ..Ask::post(&path, &body)
+        };
+        self.server
+            .signed_in(admin.0, admin.1)
+            .await?
+            .expect(ask)
+            .await?;
+        Ok(())
     }
 
     async fn play(&self, user: &mut User) -> Result<Measured> {

@@ -162,6 +162,6 @@ async fn run(cli: Cli) -> Result<bool> {
             races::cancels(options, Race::new(cli.url, admin).await?, output).await
         }
         Verb::Seed(options) => seed::seed(options, cli.url, admin, output).await,
-        Verb::Load(options) => load::load(options, cli.url, output).await,
+        Verb::Load(options) => load::load(options, cli.url, admin, output).await,
     }
 }
