@@ -91,7 +91,7 @@ pub(crate) async fn crash(
     output.print(
         &json!({"kills": kills, "slowest_restart_seconds": slowest.as_secs_f64()}),
         || {
-            println!(
+            say!(
                 "Killed       {kills} times, back within {:.2} s; nothing acknowledged was lost",
                 slowest.as_secs_f64()
             );

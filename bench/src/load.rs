@@ -374,18 +374,18 @@ impl Measured {
 
     fn print(&mut self, load: &Load, conns: usize, time: Duration) {
         let done = self.done.len() as u64;
-        println!(
+        say!(
             "{:?} on {}: {} a second ({done} in {:.1} s, {conns} connections)",
             load.workload,
             load.adapter.name,
             per_second(done, time),
             time.as_secs_f64()
         );
-        println!("  {}", self.done.line());
+        say!("  {}", self.done.line());
         if self.orders.len() > 0 {
-            println!("  add {}\n  order {}", self.adds.line(), self.orders.line());
+            say!("  add {}\n  order {}", self.adds.line(), self.orders.line());
         }
-        println!(
+        say!(
             "  failed {}, sold out {}; {}",
             self.failed,
             self.sold_out,

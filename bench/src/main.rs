@@ -1,12 +1,14 @@
 //! Loads a shop server on loopback: replays a real order book, proves that races end well, measures how fast it is.
 
+#[macro_use]
+mod output;
+
 mod adapter;
 mod crash;
 mod dataset;
 mod http;
 mod invoices;
 mod load;
-mod output;
 mod parallel;
 mod races;
 mod replay;

@@ -3,6 +3,14 @@
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
+/// A line on stdout. Whoever stops reading it (`| head`) is not an error.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        drop(writeln!(std::io::stdout(), $($text)*));
+    }};
+}
+
 #[derive(Clone, Copy)]
 pub(crate) struct Output {
     pub(crate) json: bool,
@@ -12,7 +20,7 @@ impl Output {
     /// The JSON, or what `text` prints.
     pub(crate) fn print(self, json: &Value, text: impl FnOnce()) {
         match self.json {
-            true => println!("{json:#}"),
+            true => say!("{json:#}"),
             false => text(),
         }
     }

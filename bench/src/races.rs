@@ -92,7 +92,7 @@ impl Race {
         self.expect(errors == 0, || format!("{errors} answers of 5xx"));
         let summary = json!({"race": name, "figures": figures, "answers": self.answers.json(), "broken": self.broken});
         output.print(&summary, || {
-            println!(
+            say!(
                 "{name}: {}",
                 figures.as_object().map_or_else(String::new, |f| f
                     .iter()
@@ -100,11 +100,11 @@ impl Race {
                     .collect::<Vec<_>>()
                     .join(", "))
             );
-            println!("  answers: {}", self.answers.line());
+            say!("  answers: {}", self.answers.line());
             self.broken
                 .iter()
-                .for_each(|broken| println!("  BROKEN: {broken}"));
-            println!(
+                .for_each(|broken| say!("  BROKEN: {broken}"));
+            say!(
                 "  {}",
                 if self.broken.is_empty() {
                     "as expected"

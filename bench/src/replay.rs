@@ -139,55 +139,57 @@ fn print(
     time: Duration,
 ) {
     let (book, options) = (&replay.book, &replay.options);
-    println!(
+    say!(
         "Invoices     {} clean ones with {} lines, {} accounts, {} products",
         book.invoices.len(),
         book.lines(),
         book.customers.len(),
         book.goods.len()
     );
-    println!("Left out     {}", book.left_out.line());
-    println!(
+    say!("Left out     {}", book.left_out.line());
+    say!(
         "Ran with     {} customers at once, {} of each product at first; {}",
-        options.customers, options.stock, shop.limits
+        options.customers,
+        options.stock,
+        shop.limits
     );
-    println!("Set up       in {:.1} s", setup.as_secs_f64());
-    println!(
+    say!("Set up       in {:.1} s", setup.as_secs_f64());
+    say!(
         "Orders       {} ({} cancelled), {} lines, in {:.1} s",
         played.orders.len(),
         played.cancelled(),
         played.lines,
         time.as_secs_f64()
     );
-    println!(
+    say!(
         "Speed        {} orders/s, {} lines/s",
         per_second(played.orders.len() as u64, time),
         per_second(played.lines, time)
     );
-    println!("Add          {}", played.adds.line());
-    println!("Order        {}", played.placings.line());
-    println!("Cancel       {}", played.cancels.line());
-    println!("Refused      {}", played.refusals.line());
-    println!(
+    say!("Add          {}", played.adds.line());
+    say!("Order        {}", played.placings.line());
+    say!("Cancel       {}", played.cancels.line());
+    say!("Refused      {}", played.refusals.line());
+    say!(
         "Troubles     {}; {} answers of 5xx",
         played.answers.line(),
         played.answers.server_errors()
     );
-    println!(
+    say!(
         "Revenue      {} {} on the server, {} in the file",
         compared.file.currency.code(),
         compared.server.format(),
         compared.file.format()
     );
-    println!(
+    say!(
         "Stock        {} of {} products differ from initial less ordered",
         compared.stock_differences,
         book.goods.len()
     );
     for problem in played.problems.iter().chain(&compared.problems).take(20) {
-        println!("PROBLEM      {problem}");
+        say!("PROBLEM      {problem}");
     }
-    println!(
+    say!(
         "{}",
         if played.problems.is_empty() && compared.problems.is_empty() {
             "The sums are the file's own."

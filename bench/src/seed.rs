@@ -50,9 +50,9 @@ pub(crate) async fn seed(
     }
     let summary = json!({"products": dataset::PRODUCTS, "categories": dataset::CATEGORIES, "users": dataset::USERS, "ids_are_numbers": in_order});
     output.print(&summary, || {
-        println!("{} products in {} categories, {} users", dataset::PRODUCTS, dataset::CATEGORIES, dataset::USERS);
+        say!("{} products in {} categories, {} users", dataset::PRODUCTS, dataset::CATEGORIES, dataset::USERS);
         if !in_order && options.ids.is_none() {
-            println!("The shop was not empty, so product n does not have id n: run again on an empty shop, or with --ids FILE.");
+            say!("The shop was not empty, so product n does not have id n: run again on an empty shop, or with --ids FILE.");
         }
     });
     Ok(in_order || options.ids.is_some())

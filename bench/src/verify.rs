@@ -57,15 +57,16 @@ pub(crate) async fn verify(
     let found = find(&admin, &list).await?;
     let summary = json!({"orders": orders.len(), "cancelled": orders.values().filter(|o| o.cancelled).count(), "problems": found.problems});
     output.print(&summary, || {
-        println!(
+        say!(
             "{} acknowledged orders asked for, {} of them cancelled",
-            summary["orders"], summary["cancelled"]
+            summary["orders"],
+            summary["cancelled"]
         );
         found
             .problems
             .iter()
-            .for_each(|problem| println!("  {problem}"));
-        println!(
+            .for_each(|problem| say!("  {problem}"));
+        say!(
             "{}",
             if found.problems.is_empty() {
                 "all there with their totals"
