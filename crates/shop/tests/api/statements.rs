@@ -1,4 +1,6 @@
-//! Both engines understand every statement that the features run.
+//! Both engines understand every statement that the features run, and have the same tables.
+
+use db::Engine;
 
 use crate::support::TestShop;
 
@@ -11,4 +13,38 @@ both! {
             }
         }
     }
+}
+
+/// Table, column, type, may be NULL. The text index is the one table that the engines do not share.
+async fn columns(engine: Engine) -> Vec<(String, String, String, bool)> {
+    let sql = match engine {
+        Engine::Sqlite => {
+            "SELECT t.name, c.name, CASE c.type WHEN 'INTEGER' THEN 'BIGINT' WHEN 'BLOB' THEN 'BYTEA' ELSE c.type END,
+                c.\"notnull\" = 0 AND c.pk = 0
+             FROM sqlite_schema t JOIN pragma_table_info(t.name) c
+             WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' AND t.name NOT LIKE 'product_search%'
+             ORDER BY 1, 2"
+        }
+        Engine::Postgres => {
+            "SELECT CAST(table_name AS TEXT), CAST(column_name AS TEXT), UPPER(data_type), is_nullable = 'YES'
+             FROM information_schema.columns
+             WHERE table_schema = 'public' AND table_name NOT LIKE 'product_search%' ORDER BY 1, 2"
+        }
+    };
+    let shop = TestShop::on(engine).await;
+    let conn = shop.app.db.read().await.unwrap();
+    let mut columns: Vec<_> = conn.all(sql, &[]).await.unwrap();
+    // The engines sort `_` differently.
+    columns.sort();
+    columns
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_engines_have_the_same_tables_and_columns() {
+    let (sqlite, postgres) = (
+        columns(Engine::Sqlite).await,
+        columns(Engine::Postgres).await,
+    );
+    assert!(sqlite.len() > 150, "{} columns", sqlite.len());
+    assert_eq!(sqlite, postgres);
 }
