@@ -290,8 +290,9 @@ impl Tx {
     /// Keeps what was done; returns when it is durable.
     ///
     /// # Errors
-    /// [`DbError::Unavailable`] when the database could not keep it: then nothing of it is there (or, when the
-    /// connection broke during PostgreSQL's COMMIT, it is not known).
+    /// [`DbError::Unavailable`] when the database could not say that it is durable. Nothing of it is then seen by
+    /// others, but a crash right after may still bring it back (the bytes were written, only not confirmed), and so
+    /// may a connection that broke during PostgreSQL's COMMIT: who needs to know asks again under the same key.
     pub async fn commit(self) -> Result<()> {
         match self.0.0 {
             Link::Writer(w) => w.finish(true).await,

@@ -117,7 +117,7 @@ impl Postgres {
         let client = lease.client()?;
         let db = |e: tokio_postgres::Error| MigrateError::Db(e.into());
         client
-            .batch_execute("SET statement_timeout = 0; SET lock_timeout = 0")
+            .batch_execute("SET statement_timeout = 0; SET lock_timeout = 0; SET client_min_messages = warning")
             .await
             .map_err(db)?;
         client

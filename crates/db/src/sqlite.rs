@@ -713,6 +713,7 @@ mod tests {
     #[tokio::test]
     async fn a_failing_commit_is_told_to_all_of_its_batch_and_keeps_nothing() -> Result<()> {
         let folder = std::env::temp_dir().join(format!("commit_{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).map_err(|e| DbError::Other(e.into()))?;
         let sqlite = Sqlite::open(&folder.join("t.db"), &Options::new(""))?;
         let setup = sqlite.begin().await?;
@@ -728,7 +729,8 @@ mod tests {
             assert_eq!(undo.all::<i64>("SELECT COUNT(*) FROM things", &[])?, [1]);
             undo.finish(false).await
         };
-        let (kept, undone) = tokio::join!(async { keep.finish(true).await }, second);
+        // The second is in the queue before the first ends, so they share the batch.
+        let (undone, kept) = tokio::join!(second, async { keep.finish(true).await });
         assert!(matches!(kept, Err(DbError::Unavailable(_))), "{kept:?}");
         assert!(matches!(undone, Err(DbError::Unavailable(_))), "{undone:?}");
 
