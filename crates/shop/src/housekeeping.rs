@@ -2,19 +2,22 @@
 
 use crate::app::App;
 use crate::error::Result;
-use crate::{cart, idempotency};
+use crate::{accounts, cart, idempotency};
 
 /// How many rows went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
     pub idempotency_keys: u64,
     pub guest_carts: u64,
+    pub login_attempts: u64,
 }
 
-/// Forgets answers kept for repeated requests after 24 hours, and guest carts untouched for 30 days.
+/// Forgets answers kept for repeated requests after 24 hours, guest carts untouched for 30 days, and
+/// login attempts after 90 days.
 pub async fn sweep(app: &App) -> Result<Swept> {
     Ok(Swept {
         idempotency_keys: idempotency::forget_old(app).await?,
         guest_carts: cart::sweep_carts(app).await?,
+        login_attempts: accounts::attempts::forget_old(app).await?,
     })
 }

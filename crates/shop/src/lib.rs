@@ -71,6 +71,7 @@ pub fn statements() -> Vec<String> {
         idempotency::store::STATEMENTS,
         events::store::STATEMENTS,
         accounts::STATEMENTS,
+        accounts::attempts::STATEMENTS,
         inventory::STATEMENTS,
         &catalog::statements(),
         cart::STATEMENTS,

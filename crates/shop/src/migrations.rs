@@ -32,6 +32,7 @@ pub const ALL: &[Migration] = &[
     both!("0005_inventory"),
     both!("0006_cart"),
     both!("0007_orders"),
+    both!("0008_security"),
 ];
 
 #[cfg(test)]

@@ -1,15 +1,16 @@
 //! The HTTP face of accounts: register, log in, refresh, log out, verify, profile, password.
 
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::account::Account;
+use super::attempts::known_device::{self, KnownDevice};
 use super::change_password::{self, PasswordChange};
-use super::log_in::{self, Credentials};
+use super::log_in::{self, Given};
 use super::register::{self, Registration};
 use super::sign_in::{Adjustments, CartAdjustment, Tokens};
 use super::store::ProfileChange;
@@ -19,7 +20,7 @@ use crate::app::App;
 use crate::caller::{Client, User};
 use crate::clock::Time;
 use crate::error::{Code, Result};
-use crate::http::access::{CART_COOKIE, GuestCart, SentToken};
+use crate::http::access::{CART_COOKIE, GuestCart, SentToken, cookie};
 use crate::http::extract::{Field, In, Node, Patch, Reader};
 use crate::http::schema::Schemas;
 use crate::http::{Op, Routes, WithHeader, created, ok};
@@ -39,6 +40,7 @@ pub fn routes() -> Routes {
         .answers::<SignedInOut>(200)
         .errors(&[
             Code::InvalidCredentials,
+            Code::LoginLocked,
             Code::EmailNotVerified,
             Code::Overloaded,
         ]);
@@ -169,17 +171,18 @@ async fn register(
         None => "Registration successful. Please check your email to verify your account.",
     };
     let signed_in = registered.tokens.is_some();
+    let user = registered.account.id;
     let answer = created(&RegisteredOut {
         user: (&registered.account).into(),
         message,
         tokens: registered.tokens.map(TokensOut::from),
         cart_adjustments: adjustments(registered.cart_adjustments),
     });
-    Ok(if signed_in {
-        forget_cart(answer, &cart)
+    if signed_in {
+        remember_device(&app, forget_cart(answer, &cart), user, None)
     } else {
-        answer
-    })
+        Ok(answer)
+    }
 }
 
 /// The token of the guest's cart died with the merge: the browser need not send it any more.
@@ -192,6 +195,19 @@ fn forget_cart(answer: Response, cart: &GuestCart) -> Response {
     } else {
         answer
     }
+}
+
+/// Tells the browser that this person signed in on it.
+fn remember_device(
+    app: &App,
+    answer: Response,
+    user: UserId,
+    known: Option<&KnownDevice>,
+) -> Result<Response> {
+    let secure = app.config.public_url.starts_with("https://");
+    let now = app.clock.now();
+    let value = app.accounts.devices.set_cookie(user, known, secure, now)?;
+    Ok(answer.with_header(header::SET_COOKIE, &value))
 }
 
 input! {
@@ -207,24 +223,34 @@ async fn log_in(
     State(app): State<App>,
     client: Client,
     cart: GuestCart,
+    headers: HeaderMap,
     In(body): In<LoginIn>,
 ) -> Result<Response> {
     let name = body
         .email
         .filter(|email| !email.trim().is_empty())
         .or(body.username);
-    let credentials = Credentials {
+    let given = Given {
         name,
         password: body.password.0,
     };
-    let signed_in = log_in::log_in(&app, &credentials, &client, cart.token.as_ref()).await?;
+    let now = app.clock.now();
+    let known = cookie(&headers, known_device::COOKIE)
+        .and_then(|cookie| app.accounts.devices.read(cookie, now));
+    let signed_in =
+        log_in::log_in(&app, &given, &client, cart.token.as_ref(), known.as_ref()).await?;
     let answer = ok(&SignedInOut {
         access: signed_in.tokens.access,
         refresh: signed_in.tokens.refresh,
         user: (&signed_in.account).into(),
         cart_adjustments: adjustments(signed_in.cart_adjustments),
     });
-    Ok(forget_cart(answer, &cart))
+    remember_device(
+        &app,
+        forget_cart(answer, &cart),
+        signed_in.account.id,
+        known.as_ref(),
+    )
 }
 
 input! {

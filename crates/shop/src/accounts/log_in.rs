@@ -1,9 +1,11 @@
 //! Sign-in with an e-mail address or a username.
 
 use super::account::{Account, fault};
+use super::attempts::known_device::KnownDevice;
+use super::attempts::{self, Attempt};
 use super::passwords;
 use super::sign_in::{Adjustments, Tokens, open_session};
-use super::store;
+use super::store::{self, Credentials};
 use crate::app::App;
 use crate::caller::{CartToken, Client};
 use crate::error::{Code, Error, Result};
@@ -17,7 +19,7 @@ pub(super) struct SignedIn {
 
 /// A name, an e-mail address or a username, and a password, as they came.
 #[derive(Debug, Default)]
-pub(super) struct Credentials {
+pub(super) struct Given {
     pub name: Option<String>,
     pub password: Option<String>,
 }
@@ -26,16 +28,47 @@ pub(super) struct Credentials {
 ///
 /// # Errors
 /// `invalid_credentials`, the same and as slow for a wrong password, an unknown name and a closed account;
-/// `email_not_verified` only to who knows the password.
+/// `login_locked` after too many failures, also with the right password; `email_not_verified` only to who knows the
+/// password.
 pub(super) async fn log_in(
     app: &App,
-    given: &Credentials,
+    given: &Given,
     client: &Client,
     cart: Option<&CartToken>,
+    device: Option<&KnownDevice>,
 ) -> Result<SignedIn> {
     let (name, password) = judge(given)?;
     let found = store::find_credentials(&app.db.read().await?, name).await?;
-    let stored = found.as_ref().map(|user| &*user.password_hash);
+    let attempt = attempts::begin(app, name, found.as_ref(), client, device).await?;
+    let result = match prove(app, found.as_ref(), password).await {
+        Ok(user) => open(app, user, &attempt, client, cart).await,
+        Err(error) => Err(error),
+    };
+    let error = match result {
+        Ok(signed_in) => return Ok(signed_in),
+        Err(error) => error,
+    };
+    match error.code() {
+        Code::InvalidCredentials => {
+            let reason = match found {
+                None => "unknown_account",
+                Some(user) if !user.is_active => "account_closed",
+                Some(_) => "wrong_password",
+            };
+            attempt.failed(app, reason).await?;
+        }
+        other => attempt.refused(app, other.as_str()).await?,
+    }
+    Err(error)
+}
+
+/// The account, when the password is its own and it may sign in.
+async fn prove<'a>(
+    app: &App,
+    found: Option<&'a Credentials>,
+    password: &str,
+) -> Result<&'a Credentials> {
+    let stored = found.map(|user| &*user.password_hash);
     let matches = app.accounts.hasher.verify(password, stored).await?;
     let user = found
         .filter(|user| matches && user.is_active)
@@ -43,12 +76,22 @@ pub(super) async fn log_in(
     if app.config.require_email_verification && user.email_verified_at.is_none() {
         return Err(Code::EmailNotVerified.with("Verify your email address before you sign in."));
     }
+    Ok(user)
+}
 
+async fn open(
+    app: &App,
+    user: &Credentials,
+    attempt: &Attempt,
+    client: &Client,
+    cart: Option<&CartToken>,
+) -> Result<SignedIn> {
     let now = app.clock.now();
     let (account, session) = transact!(app.db, tx => {
-        if !store::note_login(tx, &user, now).await? {
+        if !store::note_login(tx, user, now).await? {
             return Err(invalid_credentials());
         }
+        attempt.succeeded(tx, user.id, now).await?;
         let session = open_session(app, tx, user.id, client, cart, now).await?;
         Ok((store::account(tx, user.id).await?, session))
     })?;
@@ -61,7 +104,7 @@ pub(super) async fn log_in(
 }
 
 /// Without a name or a password, or with one that nobody can have, nothing is looked up or hashed.
-fn judge(given: &Credentials) -> Result<(&str, &str)> {
+fn judge(given: &Given) -> Result<(&str, &str)> {
     let name = given
         .name
         .as_deref()

@@ -10,6 +10,7 @@
 
 mod account;
 mod api;
+pub mod attempts;
 mod authenticate;
 mod change_password;
 mod create_superuser;
@@ -35,7 +36,9 @@ pub use create_superuser::{NewSuperuser, create_superuser};
 pub use sign_in::{Adjustments, CartAdjustment, SignInHook};
 pub use store::STATEMENTS;
 
+use crate::app::App;
 use crate::config::Config;
+use crate::ids::UserId;
 
 /// The longest that a session can be refreshed.
 const SESSION_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -46,22 +49,30 @@ pub struct Accounts {
     hasher: hashing::Hasher,
     rules: passwords::PasswordRules,
     sessions: authenticate::SessionCache,
+    gate: attempts::Gate,
+    devices: attempts::known_device::DeviceKey,
+}
+
+/// To be called after each commit that ends sessions of somebody or changes their role or activity: what this node knew
+/// of them counts no longer.
+pub fn changed(app: &App, user: UserId) {
+    app.accounts.sessions.changed(user);
 }
 
 impl Accounts {
     pub fn new(config: &Config) -> Self {
+        let secret = config.secret_key.expose().as_bytes();
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         Accounts {
-            keys: tokens::TokenKeys::new(
-                config.secret_key.expose().as_bytes(),
-                config.access_token_ttl,
-            ),
+            keys: tokens::TokenKeys::new(secret, config.access_token_ttl),
             hasher: hashing::Hasher::new(cores),
             rules: passwords::PasswordRules {
                 min_length: config.password_min_length,
                 allow_documented: !config.is_production(),
             },
             sessions: authenticate::SessionCache::new(),
+            gate: attempts::Gate::new(),
+            devices: attempts::known_device::DeviceKey::new(secret),
         }
     }
 }

@@ -161,7 +161,7 @@ pub(super) fn random_bytes<const N: usize>() -> Result<[u8; N]> {
     Ok(bytes)
 }
 
-fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
+pub(super) fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
     // HMAC takes keys of any length.
     match Hmac::<Sha256>::new_from_slice(key) {
         Ok(mac) => mac.chain_update(message).finalize().into_bytes().into(),

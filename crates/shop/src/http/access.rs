@@ -188,7 +188,8 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
     Ok(Some(token.trim()))
 }
 
-fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+/// The value of a cookie.
+pub fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let all = headers
         .get_all(header::COOKIE)
         .iter()

@@ -21,6 +21,7 @@ mod document;
 mod ground;
 mod import_orders;
 mod import_products;
+mod login_attempts;
 mod orders;
 mod printed_requests;
 mod races;

@@ -1,0 +1,328 @@
+//! Guessing passwords is made slow: an account takes 3 failed logins in 15 minutes, an address 5, then both are locked
+//! until the oldest of them is 15 minutes old. The same for accounts that do not exist.
+//!
+//! An attempt counts before its password is hashed, so that a burst cannot slip through: it takes one of the places
+//! that are left, and gives it back when the password was right. Who finds no place free waits until it is known what
+//! became of those that hold them: first in `gate.rs` (attempts of this node), then at the database (of all).
+//! A device on which somebody signed in before (`known_device.rs`) has places of its own for that account, so that
+//! nobody can be locked out by strangers. Sessions and refresh tokens know nothing of all this.
+
+mod gate;
+pub(super) mod known_device;
+pub(super) mod store;
+
+use std::time::Duration;
+
+use db::Tx;
+use sha2::{Digest, Sha256};
+
+pub(super) use gate::Gate;
+use gate::Places;
+use known_device::KnownDevice;
+pub use store::STATEMENTS;
+
+use super::account;
+use super::store::Credentials;
+use crate::app::App;
+use crate::caller::Client;
+use crate::clock::Time;
+use crate::error::{Code, Error, Result};
+use crate::ids::{LoginAttemptId, UserId};
+use crate::{limits, transact};
+
+pub const WINDOW: Duration = Duration::from_secs(15 * 60);
+pub const MOST_OF_ACCOUNT: usize = 3;
+pub const MOST_OF_ADDRESS: usize = 5;
+
+/// An attempt that nobody finished (the client hung up, the node died) has failed after this.
+const PENDING: Duration = Duration::from_secs(30);
+/// How long a login waits for those before it.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long attempts can be looked at.
+const KEPT_FOR: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+const PAUSE: Duration = Duration::from_millis(50);
+
+crate::words! {
+    pub enum Outcome {
+        /// The password is being checked.
+        Pending = "pending",
+        Succeeded = "succeeded",
+        Failed = "failed",
+        /// Not looked at: there were too many before.
+        Locked = "locked",
+        /// Not let in for a reason that is no guess, such as an address that is not verified.
+        Refused = "refused",
+    }
+}
+
+/// An attempt that was counted and must be decided.
+pub(super) struct Attempt {
+    id: LoginAttemptId,
+    buckets: Buckets,
+    _places: Places,
+}
+
+/// What an attempt counts against.
+#[derive(Clone)]
+struct Buckets {
+    /// What is held while counting: one row for all devices of an account.
+    held: String,
+    account: String,
+    /// None: a known device is not counted by its address.
+    address: Option<String>,
+}
+
+/// What is known of an attempt before its password is looked at.
+pub(super) struct NewAttempt<'a> {
+    pub user: Option<UserId>,
+    /// Empty when no e-mail address was typed: what was typed may be a password.
+    pub email_key: String,
+    pub client: &'a Client,
+}
+
+/// Counts an attempt to sign in as `name`, who may be `found`.
+///
+/// # Errors
+/// `login_locked` with the time to wait; `overloaded` when it is not known for too long what became of others.
+pub(super) async fn begin(
+    app: &App,
+    name: &str,
+    found: Option<&Credentials>,
+    client: &Client,
+    device: Option<&KnownDevice>,
+) -> Result<Attempt> {
+    let key = account::key(name);
+    let device = device.filter(|device| found.is_some_and(|user| user.id == device.user));
+    let held = found.map_or_else(|| of_nobody(&key), |user| of_user(user.id));
+    let buckets = Buckets {
+        account: match device {
+            Some(device) => format!("{held}:{}", device.name()),
+            None => held.clone(),
+        },
+        held,
+        address: device
+            .is_none()
+            .then(|| of_address(&limits::network(client.ip))),
+    };
+    let attempt = NewAttempt {
+        user: found.map(|user| user.id),
+        email_key: key.contains('@').then_some(key).unwrap_or_default(),
+        client,
+    };
+    let waiting = async {
+        let places = app
+            .accounts
+            .gate
+            .enter(&buckets.account, buckets.address.as_deref())
+            .await;
+        loop {
+            let now = app.clock.now();
+            let counted = transact!(app.db, tx => { count(tx, &attempt, &buckets, now).await })?;
+            match counted {
+                Counted::Free(id) => {
+                    let buckets = buckets.clone();
+                    return Ok(Attempt {
+                        id,
+                        buckets,
+                        _places: places,
+                    });
+                }
+                Counted::Locked(wait) => return Err(locked(wait)),
+                Counted::Undecided => tokio::time::sleep(PAUSE).await,
+            }
+        }
+    };
+    match tokio::time::timeout(PATIENCE, waiting).await {
+        Ok(result) => result,
+        Err(_) => Err(Code::Overloaded
+            .with("Too many sign-ins at the moment. Try again shortly.")
+            .retry_after(1)),
+    }
+}
+
+fn locked(wait: Duration) -> Error {
+    Code::LoginLocked
+        .with("Too many failed login attempts. Please try again later.")
+        .retry_after(limits::seconds(wait))
+}
+
+enum Counted {
+    Free(LoginAttemptId),
+    Locked(Duration),
+    /// All places are taken by attempts of which it is not known whether they fail.
+    Undecided,
+}
+
+/// Takes a place in each bucket, or notes the attempt as locked. Who comes here holds the rows of the buckets, so that
+/// no two take the same place.
+async fn count(tx: &Tx, attempt: &NewAttempt<'_>, buckets: &Buckets, now: Time) -> Result<Counted> {
+    hold(tx, buckets, now).await?;
+    let of_account = store::counted_by_account(tx, &buckets.account, now - WINDOW).await?;
+    let of_address = match &buckets.address {
+        Some(address) => store::counted_by_address(tx, address, now - WINDOW).await?,
+        None => Vec::new(),
+    };
+    let states = [
+        ("account", judge(&of_account, MOST_OF_ACCOUNT, now)),
+        ("address", judge(&of_address, MOST_OF_ADDRESS, now)),
+    ];
+    let wait = |state: &Bucket| match state {
+        Bucket::Locked(wait) => Some(*wait),
+        _ => None,
+    };
+    if let Some((reason, wait)) = states
+        .iter()
+        .filter_map(|(reason, state)| Some((*reason, wait(state)?)))
+        .max_by_key(|(_, wait)| *wait)
+    {
+        let noted = (Outcome::Locked, Some(reason));
+        store::add_attempt(tx, attempt, noted, None, None, now).await?;
+        return Ok(Counted::Locked(wait));
+    }
+    if states
+        .iter()
+        .any(|(_, state)| matches!(state, Bucket::Undecided))
+    {
+        return Ok(Counted::Undecided);
+    }
+    let (account, address) = (Some(&*buckets.account), buckets.address.as_deref());
+    let noted = (Outcome::Pending, None);
+    let id = store::add_attempt(tx, attempt, noted, account, address, now).await?;
+    Ok(Counted::Free(id))
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Bucket {
+    Free,
+    Undecided,
+    Locked(Duration),
+}
+
+/// `counted`: moment and outcome, the newest first.
+fn judge(counted: &[(Time, Outcome)], most: usize, now: Time) -> Bucket {
+    let has_failed = |at: Time, outcome| outcome == Outcome::Failed || now.since(at) >= PENDING;
+    let mut failed = counted
+        .iter()
+        .filter(|(at, outcome)| has_failed(*at, *outcome));
+    match failed.nth(most - 1) {
+        Some((at, _)) => Bucket::Locked((*at + WINDOW).since(now)),
+        None if counted.len() >= most => Bucket::Undecided,
+        None => Bucket::Free,
+    }
+}
+
+async fn hold(tx: &Tx, buckets: &Buckets, now: Time) -> Result<()> {
+    // Always the account's first: two that wait for each other would wait for ever.
+    store::hold_bucket(tx, &buckets.held, now).await?;
+    if let Some(address) = &buckets.address {
+        store::hold_bucket(tx, address, now).await?;
+    }
+    Ok(())
+}
+
+impl Attempt {
+    /// The password was wrong, or there is no such account: the attempt keeps its places.
+    pub(super) async fn failed(self, app: &App, reason: &'static str) -> Result<()> {
+        transact!(app.db, tx => {
+            store::decide(tx, self.id, Outcome::Failed, Some(reason), true).await
+        })
+    }
+
+    /// It ended without a decision on the password, or with the right one: the places are free again.
+    pub(super) async fn refused(self, app: &App, reason: &'static str) -> Result<()> {
+        transact!(app.db, tx => {
+            store::decide(tx, self.id, Outcome::Refused, Some(reason), false).await
+        })
+    }
+
+    /// Signed in: the places are free again, and what failed before is forgiven to the account (not to the address,
+    /// or an own account would buy guesses at others).
+    pub(super) async fn succeeded(&self, tx: &Tx, user: UserId, now: Time) -> Result<()> {
+        hold(tx, &self.buckets, now).await?;
+        store::decide(tx, self.id, Outcome::Succeeded, None, false).await?;
+        store::forgive_user(tx, user).await
+    }
+}
+
+/// Forgives an account its failed logins: its password was reset, or an admin says so.
+pub(super) async fn clear_account(tx: &Tx, user: UserId, now: Time) -> Result<()> {
+    store::hold_bucket(tx, &of_user(user), now).await?;
+    store::forgive_user(tx, user).await
+}
+
+/// The same for a name that belongs to no account.
+pub(super) async fn clear_name(tx: &Tx, name: &str) -> Result<()> {
+    store::forgive_account_bucket(tx, &of_nobody(&account::key(name))).await
+}
+
+/// The same for an address (by [`limits::network`]).
+pub(super) async fn clear_address(tx: &Tx, network: &str) -> Result<()> {
+    store::forgive_address_bucket(tx, &of_address(network)).await
+}
+
+fn of_user(user: UserId) -> String {
+    format!("user:{user}")
+}
+
+fn of_nobody(key: &str) -> String {
+    let hash = Sha256::digest(key.as_bytes());
+    hash[..16].iter().fold(String::from("name:"), |text, byte| {
+        format!("{text}{byte:02x}")
+    })
+}
+
+fn of_address(network: &str) -> String {
+    format!("address:{network}")
+}
+
+/// Forgets attempts after 90 days, and buckets that hold nothing any more.
+pub async fn forget_old(app: &App) -> Result<u64> {
+    const BATCH: i64 = 500;
+    let now = app.clock.now();
+    let (oldest, settled) = (now - KEPT_FOR, now - 2 * WINDOW);
+    let mut gone = 0;
+    loop {
+        let batch = transact!(app.db, tx => { store::sweep_attempts(tx, oldest, BATCH).await })?;
+        let buckets = transact!(app.db, tx => { store::sweep_buckets(tx, settled, BATCH).await })?;
+        gone += batch;
+        if batch.max(buckets) < BATCH.unsigned_abs() {
+            return Ok(gone);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_is_locked_until_the_oldest_failure_that_fills_it_is_too_old() {
+        let at = |seconds: i64| Time(seconds * 1_000_000);
+        let failed = |seconds| (at(seconds), Outcome::Failed);
+        let pending = |seconds| (at(seconds), Outcome::Pending);
+        let now = at(1000);
+        let locked = |seconds| Bucket::Locked(Duration::from_secs(seconds));
+
+        assert_eq!(judge(&[failed(900), failed(500)], 3, now), Bucket::Free);
+        assert_eq!(
+            judge(&[failed(900), failed(500), failed(200)], 3, now),
+            locked(100)
+        );
+        assert_eq!(
+            judge(
+                &[failed(900), failed(500), failed(300), failed(200)],
+                3,
+                now
+            ),
+            locked(200)
+        );
+        assert_eq!(
+            judge(&[pending(999), failed(500), failed(200)], 3, now),
+            Bucket::Undecided
+        );
+        assert_eq!(
+            judge(&[pending(970), failed(500), failed(200)], 3, now),
+            locked(100)
+        );
+    }
+}
