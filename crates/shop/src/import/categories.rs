@@ -75,7 +75,7 @@ pub async fn import_categories(
         .values()
         .filter(|node| node.line.is_none())
         .count();
-    let (categories, faults) = tree.from_the_top();
+    let (categories, faults) = tree.top_down();
     if let (true, Some(fault)) = (options.strict, faults.first()) {
         bail!(
             "Line {}: {}.\nNothing was written.",
@@ -184,14 +184,13 @@ impl Tree {
     }
 
     fn put(&mut self, id: String, node: Node) {
-        match self.nodes.insert(id.clone(), node) {
-            None => self.order.push(id),
-            Some(_) => {}
+        if self.nodes.insert(id.clone(), node).is_none() {
+            self.order.push(id);
         }
     }
 
     /// Parents before children. What stands in a circle, or too deep, is a fault.
-    fn from_the_top(self) -> (Vec<ImportedCategory>, Vec<Fault>) {
+    fn top_down(self) -> (Vec<ImportedCategory>, Vec<Fault>) {
         let parent_of = |id: &String| {
             let node = self.nodes.get(id)?;
             let parent = if node.placed {

@@ -62,6 +62,18 @@ pub(super) struct PlannedVariant {
     pub(super) stock: Option<i64>,
 }
 
+impl PlannedVariant {
+    /// Does `old` look so already, but for its stock?
+    pub(super) fn is(&self, old: &Variant) -> bool {
+        self.id == Some(old.id)
+            && self.sku == old.sku
+            && self.title == old.title
+            && self.choices == old.choices
+            && self.price_minor == old.price_minor
+            && self.is_active == old.is_active
+    }
+}
+
 /// Lays out options and variants, or names every field that makes no sense. `old` is `None` for a new product.
 pub(super) fn plan(old: Option<&Product>, wish: &Wish) -> Result<Plan> {
     let mut faults = Faults::default();

@@ -90,7 +90,10 @@ async fn write_variants(
         match variant.id {
             None => new.push((old.id, position, variant)),
             Some(id) => {
-                store::update_variant(tx, id, position, variant, now).await?;
+                let at = usize::try_from(position).unwrap_or(usize::MAX);
+                if !old.variants.get(at).is_some_and(|old| variant.is(old)) {
+                    store::update_variant(tx, id, position, variant, now).await?;
+                }
                 adjusted.extend(variant.stock.map(|stock| (id, stock)));
             }
         }
