@@ -27,7 +27,54 @@ impl User {
 
 /// Somebody who is signed in as an admin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Admin(pub User);
+pub struct Admin {
+    pub user: User,
+    /// For the audit log.
+    pub request: RequestId,
+}
+
+/// The id of a request, as it stands on its answer and in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestId {
+    bytes: [u8; RequestId::MOST],
+    length: usize,
+}
+
+impl RequestId {
+    /// The longest that there is.
+    pub const MOST: usize = 64;
+
+    /// Takes over what is short enough and safe to show.
+    pub fn parse(text: &str) -> Option<Self> {
+        let safe = |b: u8| b.is_ascii_alphanumeric() || b"-_.:".contains(&b);
+        let mut bytes = [0; Self::MOST];
+        bytes
+            .get_mut(..text.len())?
+            .copy_from_slice(text.as_bytes());
+        let length = text.len();
+        (length > 0 && text.bytes().all(safe)).then_some(RequestId { bytes, length })
+    }
+
+    /// A new one.
+    pub fn new() -> Self {
+        let mut chance = [0u8; 12];
+        // Without chance ids repeat, which harms nobody.
+        let _ = getrandom::fill(&mut chance);
+        let digit = |half: u8| b"0123456789abcdef"[usize::from(half)];
+        let mut bytes = [0; Self::MOST];
+        let digits = chance
+            .iter()
+            .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+        for (at, digit) in bytes.iter_mut().zip(digits) {
+            *at = digit;
+        }
+        RequestId { bytes, length: 24 }
+    }
+
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
+    }
+}
 
 /// Somebody who shops: signed in, a guest with a cart, or neither yet.
 #[derive(Clone, Debug, Default)]

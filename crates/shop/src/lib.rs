@@ -18,6 +18,7 @@ pub mod words;
 
 // The features; `tests/api/architecture.rs` has their order.
 pub mod accounts;
+pub mod audit;
 pub mod cart;
 pub mod catalog;
 pub mod check;
@@ -39,6 +40,9 @@ pub const SHOP_NAME: &str = "Cartwright";
 pub fn routes() -> Vec<Routes> {
     let mut all = vec![
         accounts::routes(),
+        accounts::sessions::routes(),
+        accounts::admin::routes(),
+        audit::routes(),
         cart::routes(),
         orders::routes(),
         health::routes(),
@@ -78,6 +82,9 @@ pub fn statements() -> Vec<String> {
     ];
     let fixed = fixed.concat().into_iter().map(String::from);
     fixed
+        .chain(audit::store::statements())
+        .chain(accounts::sessions::store::statements())
+        .chain(accounts::admin::store::statements())
         .chain(orders::statements())
         .chain(check::statements())
         .chain(import::orders::statements())

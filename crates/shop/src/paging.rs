@@ -5,7 +5,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use db::{Select, Value};
+use db::{Conn, FromRow, Select, Value};
 use serde::Serialize;
 
 use crate::error::{Error, Fault, Result};
@@ -298,6 +298,24 @@ fn behind(sort: &[SortKey], after: &[Value]) -> (String, Vec<Value>) {
     );
     args.insert(0, after[0].clone());
     (format!("{bound} AND ({})", ways.join(" OR ")), args)
+}
+
+/// A page of a list that has one order: by the id, the newest first. `rows` and `count` carry the same filters.
+pub async fn newest<T: FromRow>(
+    conn: &Conn,
+    rows: Select,
+    count: Select,
+    id: &'static str,
+    paging: &Paging,
+    id_of: impl Fn(&T) -> Value,
+) -> Result<Page<T>> {
+    let sort = [SortKey::number(id).desc()];
+    let found = windowed(rows, &sort, paging)?.all(conn).await?;
+    let count = match paging.wants_count() {
+        true => count.one(conn).await?,
+        false => 0,
+    };
+    paging.page(found, count, |row| vec![id_of(row)])
 }
 
 fn fault(attr: &str, code: &'static str, detail: String) -> Error {

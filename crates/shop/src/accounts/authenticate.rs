@@ -7,8 +7,12 @@ use moka::sync::Cache;
 use super::store::{self, SessionState};
 use crate::app::App;
 use crate::caller::User;
+use crate::clock::Time;
 use crate::error::{Code, Result};
 use crate::ids::{SessionId, UserId};
+use crate::transact;
+
+const SEEN_EVERY: Duration = Duration::from_secs(60);
 
 /// The user and session that an access token stands for.
 ///
@@ -27,6 +31,7 @@ pub async fn authenticate(app: &App, token: &str) -> Result<User> {
     if state.expires_at <= now {
         return Err(Code::TokenExpired.into());
     }
+    note_use(app, claims.session, state, now);
     Ok(User {
         id: state.user_id,
         session: claims.session,
@@ -44,6 +49,33 @@ async fn state_of(app: &App, user: UserId, session: SessionId) -> Result<Option<
         cache.states.insert(session, state);
     }
     Ok(state)
+}
+
+/// Writes down that the session is in use, once a minute, beside the request and not before it.
+fn note_use(app: &App, session: SessionId, state: SessionState, now: Time) {
+    if now.since(state.last_seen_at) < SEEN_EVERY {
+        return;
+    }
+    let cache = &app.accounts.sessions;
+    if cache.get(state.user_id, session).is_some() {
+        let last_seen_at = now;
+        cache.states.insert(
+            session,
+            SessionState {
+                last_seen_at,
+                ..state
+            },
+        );
+    }
+    let app = app.clone();
+    tokio::spawn(async move {
+        let noted: Result<()> = transact!(app.db, tx => {
+            store::note_use(tx, session, now, now - SEEN_EVERY).await
+        });
+        if let Err(error) = noted {
+            tracing::debug!(%session, %error, "session {session} was used, which could not be noted");
+        }
+    });
 }
 
 /// What was known of sessions less than a second ago.

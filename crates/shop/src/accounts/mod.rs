@@ -9,6 +9,7 @@
 //! merges) is a hook in the transaction, listed in `lib.rs`. To add a verb, add a file; SQL stands in `store.rs` only.
 
 mod account;
+pub mod admin;
 mod api;
 pub mod attempts;
 mod authenticate;
@@ -20,6 +21,7 @@ mod log_out;
 mod passwords;
 mod refresh;
 mod register;
+pub mod sessions;
 mod sign_in;
 mod store;
 mod tokens;

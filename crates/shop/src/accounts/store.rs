@@ -23,6 +23,7 @@ pub const STATEMENTS: &[&str] = &[
     SESSION_STATE,
     ADD_SESSION,
     TOUCH_SESSION,
+    NOTE_USE,
     END_SESSION,
     END_OTHER_SESSIONS,
     REFRESH_TOKEN,
@@ -243,11 +244,12 @@ db::record! {
         pub is_active: bool,
         pub expires_at: Time,
         pub ended_at: Option<Time>,
+        pub last_seen_at: Time,
     }
 }
 
 const SESSION_STATE: &str = "\
-    SELECT s.user_id, u.role, u.is_active, s.expires_at, s.ended_at \
+    SELECT s.user_id, u.role, u.is_active, s.expires_at, s.ended_at, s.last_seen_at \
     FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1";
 
 pub(super) async fn session_state(conn: &Conn, session: SessionId) -> Result<Option<SessionState>> {
@@ -285,6 +287,15 @@ const TOUCH_SESSION: &str =
 /// Notes that the session was used; `false` when it has ended.
 pub(super) async fn touch_session(tx: &Tx, session: SessionId, now: Time) -> Result<bool> {
     Ok(tx.execute(TOUCH_SESSION, args![now, session]).await? == 1)
+}
+
+const NOTE_USE: &str = "\
+    UPDATE sessions SET last_seen_at = $1 WHERE id = $2 AND last_seen_at <= $3 AND ended_at IS NULL";
+
+/// Notes that the session was used, unless somebody did since `before`.
+pub(super) async fn note_use(tx: &Tx, session: SessionId, now: Time, before: Time) -> Result<()> {
+    tx.execute(NOTE_USE, args![now, session, before]).await?;
+    Ok(())
 }
 
 const END_SESSION: &str =

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Method, header};
 use super::aliases::Via;
 use crate::accounts;
 use crate::app::App;
-use crate::caller::{Admin, CartToken, Client, Shopper, User};
+use crate::caller::{Admin, CartToken, Client, RequestId, Shopper, User};
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 
@@ -47,11 +47,27 @@ impl FromRequestParts<App> for Admin {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let user = <User as FromRequestParts<App>>::from_request_parts(parts, app).await?;
         if user.is_admin() {
-            Ok(Admin(user))
+            admin(parts, user)
         } else {
             Err(Code::PermissionDenied.with("Only admins may do this."))
         }
     }
+}
+
+/// Others are fine; a bad token is not.
+impl OptionalFromRequestParts<App> for Admin {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Option<Self>> {
+        let user = user(parts, app).await?.filter(User::is_admin);
+        user.map(|user| admin(parts, user)).transpose()
+    }
+}
+
+fn admin(parts: &Parts, user: User) -> Result<Admin> {
+    let request = parts.extensions.get::<RequestId>().copied();
+    let request = request.ok_or_else(|| Error::internal("a request without an id"))?;
+    Ok(Admin { user, request })
 }
 
 /// Was the request made below `admin/`? Then its caller is an admin.
@@ -64,7 +80,7 @@ impl FromRequestParts<App> for ViaAdmin {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let via = parts.extensions.get::<Via>().is_some_and(|via| via.admin);
         if via {
-            Admin::from_request_parts(parts, app).await?;
+            <Admin as FromRequestParts<App>>::from_request_parts(parts, app).await?;
         }
         Ok(ViaAdmin(via))
     }

@@ -16,16 +16,13 @@ use super::problem::{self, Failed};
 use super::rate_limit::{Left, RateLimit};
 use super::{access, cors};
 use crate::app::App;
+use crate::caller::RequestId;
 use crate::error::{Code, Error, Result};
 
 const MAX_URL: usize = 8 * 1024;
 const MAX_HEADERS: usize = 100;
 const MAX_HEADER_BYTES: usize = 32 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// The id of a request, on its answer and in the log.
-#[derive(Clone)]
-pub struct RequestId(pub HeaderValue);
 
 /// What the layers know.
 #[derive(Clone)]
@@ -63,7 +60,7 @@ pub(super) async fn around(
     let started = Instant::now();
     let id = request_id(request.headers());
     let asked = Asking::of(&request, app);
-    request.extensions_mut().insert(RequestId(id.clone()));
+    request.extensions_mut().insert(id);
 
     let preflight = cors::preflight(request.method(), request.headers());
     let is_preflight = preflight.is_some();
@@ -86,7 +83,7 @@ pub(super) async fn around(
     };
 
     if let Some(Failed(error)) = response.extensions_mut().remove::<Failed>() {
-        let request_id = id.to_str().unwrap_or_default();
+        let request_id = id.as_str();
         log_failure(&error, request_id);
         let wants_problem_json = asked.wants_problem_json;
         let reader = problem::Reader {
@@ -107,8 +104,10 @@ pub(super) async fn around(
     if let Some(limit) = &layers.rate_limit {
         limit.tell(response.headers_mut(), left);
     }
-    response.headers_mut().insert(REQUEST_ID, id.clone());
-    log_access(&asked, response.status(), started, &id);
+    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    log_access(&asked, response.status(), started, id.as_str());
     response
 }
 
@@ -146,29 +145,12 @@ impl Asking {
 }
 
 /// The id that the client sent, when it is safe to show; else a new one.
-fn request_id(headers: &HeaderMap) -> HeaderValue {
-    let safe = |value: &&HeaderValue| {
-        let bytes = value.as_bytes();
-        (1..=64).contains(&bytes.len())
-            && bytes
-                .iter()
-                .all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(b))
-    };
-    headers
+fn request_id(headers: &HeaderMap) -> RequestId {
+    let sent = headers
         .get(REQUEST_ID)
-        .filter(safe)
-        .cloned()
-        .unwrap_or_else(|| {
-            let mut bytes = [0u8; 12];
-            // Without chance ids repeat, which harms nobody.
-            let _ = getrandom::fill(&mut bytes);
-            let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
-            let text: String = bytes
-                .iter()
-                .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-                .collect();
-            HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("none"))
-        })
+        .and_then(|value| value.to_str().ok());
+    sent.and_then(RequestId::parse)
+        .unwrap_or_else(RequestId::new)
 }
 
 /// Why a request is not looked at further.
@@ -331,14 +313,13 @@ fn log_failure(error: &Error, request_id: &str) {
     }
 }
 
-fn log_access(asked: &Asking, status: StatusCode, started: Instant, id: &HeaderValue) {
+fn log_access(asked: &Asking, status: StatusCode, started: Instant, request_id: &str) {
     if !tracing::enabled!(target: "access", tracing::Level::INFO) {
         return;
     }
     let (method, status) = (asked.method.as_str(), status.as_u16());
     let path = shown_path(asked.uri.path());
     let ms = started.elapsed().as_secs_f64() * 1000.0;
-    let request_id = id.to_str().unwrap_or_default();
     let client = asked.client;
     tracing::info!(target: "access", request_id, method, path, status, ms, %client, "{method} {path} {status} in {ms:.1} ms");
 }
@@ -370,10 +351,10 @@ mod tests {
             );
             request_id(&headers)
         };
-        assert_eq!(with("abc-1.2:3_4"), "abc-1.2:3_4");
+        assert_eq!(with("abc-1.2:3_4").as_str(), "abc-1.2:3_4");
         for unsafe_id in ["", "a b", "a\"b", "é", &"x".repeat(65)] {
             let made = with(unsafe_id);
-            assert_eq!(made.len(), 24, "{unsafe_id}");
+            assert_eq!(made.as_str().len(), 24, "{unsafe_id}");
         }
     }
 

@@ -22,7 +22,6 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
 pub use answer::{WithHeader, cached, created, json, json_text, no_content, ok};
-pub use layers::RequestId;
 pub use routes::{Op, Routes, Who};
 
 use crate::app::App;

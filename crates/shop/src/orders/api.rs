@@ -19,8 +19,8 @@ use super::update_status;
 use crate::app::App;
 use crate::caller::{Admin, Shopper, User};
 use crate::clock::Time;
-use crate::error::{Code, Error, Fault, Result};
-use crate::http::extract::{In, Json, Keyed, PathText, Query, TextOr};
+use crate::error::{Code, Error, Result};
+use crate::http::extract::{In, Json, Keyed, PathText, Query, TextOr, moment};
 use crate::http::{Op, Routes, WithHeader, created, json_text, ok};
 use crate::ids::{OrderId, OrderLineId, ProductId, UserId, VariantId};
 use crate::paging::Paging;
@@ -183,12 +183,13 @@ async fn show(
 async fn cancel(
     State(app): State<App>,
     user: Option<User>,
+    admin: Option<Admin>,
     headers: HeaderMap,
     PathText(order): PathText,
 ) -> Result<Response> {
-    let by = match user {
-        Some(user) if user.is_admin() => Canceller::Staff(user.id),
-        _ => Canceller::Customer(user.map(|user| user.id)),
+    let by = match admin {
+        Some(admin) => Canceller::Staff(admin),
+        None => Canceller::Customer(user.map(|user| user.id)),
     };
     let access = access(user.as_ref(), &headers);
     let order = cancel_order::cancel_order(&app, by, &OrderRef::parse(&order), &access).await?;
@@ -289,36 +290,6 @@ impl OrderQuery {
             search: self.search,
         })
     }
-}
-
-/// A day of the shop, its start or its end, or a moment as it stands.
-fn moment(app: &App, attr: &str, text: &str, end: bool) -> Result<Time> {
-    let zone = &app.config.time_zone;
-    let day = text
-        .parse::<jiff::civil::Date>()
-        .ok()
-        .filter(|_| !text.contains(['T', ' ', ':']));
-    let day = match day {
-        Some(day) if end => day.tomorrow().ok(),
-        day => day,
-    };
-    let timestamp = match day {
-        Some(day) => day
-            .to_zoned(zone.clone())
-            .ok()
-            .map(|start| start.timestamp()),
-        None => text.parse::<jiff::Timestamp>().ok(),
-    };
-    timestamp.map(Time::from).ok_or_else(|| {
-        let detail = "Expected a day such as 2026-01-31 or a moment such as 2026-01-31T12:00:00Z."
-            .to_owned();
-        Error::faults(vec![Fault {
-            attr: attr.to_owned(),
-            code: "invalid",
-            detail,
-            in_query: true,
-        }])
-    })
 }
 
 /// Puts the token back into a guest's answer, which was kept without it.

@@ -5,13 +5,16 @@ use super::find_orders::{Access, find_order};
 use super::order::{Order, OrderRef, OrderRow, Status};
 use super::store;
 use crate::app::App;
+use crate::audit::{self, Action};
+use crate::caller::Admin;
 use crate::error::{Code, Error, Result};
 use crate::ids::UserId;
+use serde_json::json;
 
 /// Who cancels. Staff may until the order has been shipped, customers while nothing has happened to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Canceller {
-    Staff(UserId),
+    Staff(Admin),
     Customer(Option<UserId>),
 }
 
@@ -28,7 +31,12 @@ pub async fn cancel_order(
         let held = hold(tx, id, now).await?;
         may_cancel(&held.row, by)?;
         advance(tx, &held, Status::Cancelled, by.actor(), now).await?;
-        find_order(tx, &OrderRef::Id(id), access).await
+        let order = find_order(tx, &OrderRef::Id(id), access).await?;
+        if let Canceller::Staff(staff) = &by {
+            let change = (json!({"status": held.row.status}), json!({"status": order.row.status}));
+            audit::record(tx, staff, Action::OrderCancelled, id, change, now).await?;
+        }
+        Ok(order)
     })
 }
 
@@ -52,7 +60,7 @@ fn may_cancel(order: &OrderRow, by: Canceller) -> Result<()> {
 impl Canceller {
     fn actor(self) -> Option<UserId> {
         match self {
-            Canceller::Staff(id) => Some(id),
+            Canceller::Staff(admin) => Some(admin.user.id),
             Canceller::Customer(id) => id,
         }
     }

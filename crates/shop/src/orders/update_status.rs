@@ -5,8 +5,10 @@ use super::find_orders::{Access, find_order};
 use super::order::{Order, OrderRef, Status};
 use super::store;
 use crate::app::App;
+use crate::audit::{self, Action};
 use crate::caller::Admin;
 use crate::error::{Error, Result};
+use serde_json::json;
 
 /// Carries out a command and returns the order as it is then.
 pub async fn update_status(
@@ -19,7 +21,10 @@ pub async fn update_status(
     crate::transact!(app.db, tx => {
         let id = store::find_order_id(tx, order, &Access::All).await?.ok_or_else(Error::not_found)?;
         let held = hold(tx, id, now).await?;
-        advance(tx, &held, command, Some(staff.0.id), now).await?;
-        find_order(tx, &OrderRef::Id(id), &Access::All).await
+        advance(tx, &held, command, Some(staff.user.id), now).await?;
+        let order = find_order(tx, &OrderRef::Id(id), &Access::All).await?;
+        let change = (json!({"status": held.row.status}), json!({"status": order.row.status}));
+        audit::record(tx, staff, Action::OrderStatusChanged, id, change, now).await?;
+        Ok(order)
     })
 }

@@ -9,6 +9,7 @@ const FEATURES: &[&str] = &[
     "settings",
     "idempotency",
     "events",
+    "audit",
     "accounts",
     "inventory",
     "catalog",

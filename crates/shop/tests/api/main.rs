@@ -14,6 +14,7 @@ mod support;
 
 mod access;
 mod accounts;
+mod admin_users;
 mod architecture;
 mod cart;
 mod catalog;
@@ -25,6 +26,7 @@ mod login_attempts;
 mod orders;
 mod printed_requests;
 mod races;
+mod sessions;
 mod shopping;
 mod statements;
 mod system_003;

@@ -222,14 +222,18 @@ async fn show(
     ))
 }
 
-async fn create(State(app): State<App>, _: Admin, In(body): In<CategoryIn>) -> Result<Response> {
+async fn create(
+    State(app): State<App>,
+    admin: Admin,
+    In(body): In<CategoryIn>,
+) -> Result<Response> {
     let new = NewCategory {
         name: body.name.into(),
         slug: body.slug.map(String::from),
         description: body.description.map(String::from).unwrap_or_default(),
         parent: cleared(body.parent, |key| key.0).flatten(),
     };
-    let category = create_category(&app, &new).await?;
+    let category = create_category(&app, &admin, &new).await?;
     Ok(created(&find(&app, &Key::Id(category.id.0)).await?))
 }
 
@@ -250,7 +254,7 @@ async fn replace(
 
 async fn update(
     State(app): State<App>,
-    _: Admin,
+    admin: Admin,
     PathKey(key): PathKey,
     In(body): In<CategoryPatch>,
 ) -> Result<Response> {
@@ -260,12 +264,12 @@ async fn update(
         description: body.description.map(String::from),
         parent: cleared(body.parent, |key| key.0),
     };
-    let category = update_category(&app, &key, &changes).await?;
+    let category = update_category(&app, &admin, &key, &changes).await?;
     Ok(ok(&find(&app, &Key::Id(category.id.0)).await?))
 }
 
-async fn delete(State(app): State<App>, _: Admin, PathKey(key): PathKey) -> Result<Response> {
-    delete_category(&app, &key).await?;
+async fn delete(State(app): State<App>, admin: Admin, PathKey(key): PathKey) -> Result<Response> {
+    delete_category(&app, &admin, &key).await?;
     Ok(no_content())
 }
 

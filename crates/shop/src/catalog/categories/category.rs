@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde_json::{Value, json};
+
 use crate::catalog::search::fold;
 use crate::ids::CategoryId;
 use crate::values::Key;
@@ -17,6 +19,15 @@ db::record! {
         pub slug: String,
         pub description: String,
         pub parent_id: Option<CategoryId>,
+    }
+}
+
+impl Category {
+    /// What the audit log keeps of it.
+    pub(super) fn audited(&self) -> Value {
+        json!({
+            "name": self.name, "slug": self.slug, "description": self.description, "parent_id": self.parent_id,
+        })
     }
 }
 

@@ -1,21 +1,28 @@
 //! Deletes a category that nothing stands in.
 
 use db::DbError;
+use serde_json::Value;
 
 use super::store;
 use crate::app::App;
+use crate::audit::{self, Action};
+use crate::caller::Admin;
 use crate::catalog::{self, changed};
 use crate::error::{Code, Error, Result};
 use crate::transact;
 use crate::values::Key;
 
 /// 409 `in_use` when it has products (hidden ones too) or children.
-pub async fn delete_category(app: &App, key: &Key) -> Result<()> {
+pub async fn delete_category(app: &App, by: &Admin, key: &Key) -> Result<()> {
+    let now = app.clock.now();
     transact!(app.db, tx => {
         catalog::store::bump_generation(tx).await?;
         let category = store::find_category(tx, key).await?.ok_or_else(Error::not_found)?;
         match store::delete_category(tx, category.id).await {
-            Ok(true) => Ok(()),
+            Ok(true) => {
+                let change = (category.audited(), Value::Null);
+                audit::record(tx, by, Action::CategoryDeleted, category.id, change, now).await
+            }
             Ok(false) | Err(DbError::ForeignKey(_)) => {
                 Err(Code::InUse.with(format!("\"{}\" still has products or sub-categories.", category.name)))
             }

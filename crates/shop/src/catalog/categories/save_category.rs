@@ -1,10 +1,13 @@
 //! Makes a category, or changes one.
 
 use db::Tx;
+use serde_json::Value;
 
 use super::category::{Category, MAX_DEPTH};
 use super::store;
 use crate::app::App;
+use crate::audit::{self, Action};
+use crate::caller::Admin;
 use crate::catalog::slug::{candidates, is_usable, slug_of};
 use crate::catalog::{self, changed};
 use crate::clock::Time;
@@ -31,7 +34,7 @@ pub struct CategoryChanges {
     pub parent: Option<Option<Key>>,
 }
 
-pub async fn create_category(app: &App, new: &NewCategory) -> Result<Category> {
+pub async fn create_category(app: &App, by: &Admin, new: &NewCategory) -> Result<Category> {
     let now = app.clock.now();
     let category = transact!(app.db, tx => {
         catalog::store::bump_generation(tx).await?;
@@ -43,17 +46,26 @@ pub async fn create_category(app: &App, new: &NewCategory) -> Result<Category> {
             return Err(too_deep());
         }
         let id = insert(tx, &new.name, new.slug.as_deref(), &new.description, parent, None, now).await?;
-        store::find_category(tx, &Key::Id(id.0)).await?.ok_or_else(Error::not_found)
+        let category = store::find_category(tx, &Key::Id(id.0)).await?.ok_or_else(Error::not_found)?;
+        let change = (Value::Null, category.audited());
+        audit::record(tx, by, Action::CategoryCreated, id, change, now).await?;
+        Ok(category)
     })?;
     changed(app);
     Ok(category)
 }
 
-pub async fn update_category(app: &App, key: &Key, changes: &CategoryChanges) -> Result<Category> {
+pub async fn update_category(
+    app: &App,
+    by: &Admin,
+    key: &Key,
+    changes: &CategoryChanges,
+) -> Result<Category> {
     let now = app.clock.now();
     let category = transact!(app.db, tx => {
         catalog::store::bump_generation(tx).await?;
         let old = store::find_category(tx, key).await?.ok_or_else(Error::not_found)?;
+        let before = old.audited();
         let parent_id = match &changes.parent {
             None => old.parent_id,
             Some(None) => None,
@@ -71,6 +83,8 @@ pub async fn update_category(app: &App, key: &Key, changes: &CategoryChanges) ->
             parent_id,
         };
         store::update_category(tx, &category, now).await?;
+        let change = (before, category.audited());
+        audit::record(tx, by, Action::CategoryUpdated, category.id, change, now).await?;
         Ok(category)
     })?;
     changed(app);

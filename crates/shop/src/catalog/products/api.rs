@@ -376,37 +376,33 @@ async fn low_stock(
     Ok(ok(&page.map(|product| ProductOut::whole(&app, product))))
 }
 
-async fn create(
-    State(app): State<App>,
-    Admin(user): Admin,
-    In(body): In<ProductIn>,
-) -> Result<Response> {
-    let product = create_product(&app, Some(user.id), &body.into()).await?;
+async fn create(State(app): State<App>, admin: Admin, In(body): In<ProductIn>) -> Result<Response> {
+    let product = create_product(&app, Some(&admin), &body.into()).await?;
     Ok(created(&ProductOut::whole(&app, product)))
 }
 
 async fn replace(
     State(app): State<App>,
-    Admin(user): Admin,
+    admin: Admin,
     PathKey(key): PathKey,
     In(body): In<ProductIn>,
 ) -> Result<Response> {
-    let product = update_product(&app, user.id, &key, &body.into()).await?;
+    let product = update_product(&app, &admin, &key, &body.into()).await?;
     Ok(ok(&ProductOut::whole(&app, product)))
 }
 
 async fn update(
     State(app): State<App>,
-    Admin(user): Admin,
+    admin: Admin,
     PathKey(key): PathKey,
     In(body): In<ProductPatch>,
 ) -> Result<Response> {
-    let product = update_product(&app, user.id, &key, &body.into()).await?;
+    let product = update_product(&app, &admin, &key, &body.into()).await?;
     Ok(ok(&ProductOut::whole(&app, product)))
 }
 
-async fn delete(State(app): State<App>, _: Admin, PathKey(key): PathKey) -> Result<Response> {
-    delete_product(&app, &key).await?;
+async fn delete(State(app): State<App>, admin: Admin, PathKey(key): PathKey) -> Result<Response> {
+    delete_product(&app, &admin, &key).await?;
     Ok(no_content())
 }
 

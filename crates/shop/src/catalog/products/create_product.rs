@@ -1,11 +1,14 @@
 //! Makes products: one that somebody describes, or many from a file.
 
 use db::Tx;
+use serde_json::Value;
 
 use super::plan::{Plan, Wish, plan};
 use super::product::Product;
 use super::store::{self, Written};
 use crate::app::App;
+use crate::audit::{self, Action};
+use crate::caller::Admin;
 use crate::catalog::slug::{candidates, is_usable, slug_of};
 use crate::catalog::{self, categories, changed, search};
 use crate::clock::Time;
@@ -28,7 +31,7 @@ pub struct ProductWish {
     pub variants: Wish,
 }
 
-pub async fn create_product(app: &App, by: Option<UserId>, wish: &ProductWish) -> Result<Product> {
+pub async fn create_product(app: &App, by: Option<&Admin>, wish: &ProductWish) -> Result<Product> {
     let now = app.clock.now();
     let plan = plan(None, &wish.variants)?;
     let name = wish
@@ -50,8 +53,14 @@ pub async fn create_product(app: &App, by: Option<UserId>, wish: &ProductWish) -
             is_featured: wish.is_featured.unwrap_or(false),
             plan: &plan,
         };
-        let ids = insert_all(tx, app.db.engine(), &[new], by, now).await?;
-        found(tx, ids.first().copied()).await
+        let actor = by.map(|admin| admin.user.id);
+        let ids = insert_all(tx, app.db.engine(), &[new], actor, now).await?;
+        let product = found(tx, ids.first().copied()).await?;
+        if let Some(staff) = by {
+            let change = (Value::Null, product.audited());
+            audit::record(tx, staff, Action::ProductCreated, product.id, change, now).await?;
+        }
+        Ok(product)
     })?;
     changed(app);
     Ok(product)

@@ -1,23 +1,30 @@
 //! Takes a product out of the shop.
 
+use serde_json::Value;
+
+use super::create_product::found;
 use super::store;
 use crate::app::App;
+use crate::audit::{self, Action};
+use crate::caller::Admin;
 use crate::catalog::{self, changed};
 use crate::error::{Error, Result};
 use crate::transact;
 use crate::values::Key;
 
 /// Erases it with its stock, or hides it when an order names it: what was bought stays readable.
-pub async fn delete_product(app: &App, key: &Key) -> Result<()> {
+pub async fn delete_product(app: &App, by: &Admin, key: &Key) -> Result<()> {
     let now = app.clock.now();
     transact!(app.db, tx => {
         catalog::store::bump_generation(tx).await?;
         let id = store::claim(tx, key, now).await?.ok_or_else(Error::not_found)?;
+        let old = found(tx, Some(id)).await?.audited();
         if store::delete_product(tx, id).await? {
             store::forget_words(tx, app.db.engine(), id).await?;
         } else {
             store::hide_product(tx, id).await?;
         }
+        audit::record(tx, by, Action::ProductDeleted, id, (old, Value::Null), now).await?;
         Ok(())
     })?;
     changed(app);

@@ -1,5 +1,7 @@
 //! A product with its variants, and what it shows of them as its own.
 
+use serde_json::{Value, json};
+
 use crate::clock::Time;
 use crate::ids::{CategoryId, ProductId, VariantId};
 
@@ -72,6 +74,25 @@ impl Product {
 
     pub fn stock(&self) -> i64 {
         self.offered().map(|variant| variant.stock).sum()
+    }
+
+    /// What the audit log keeps of it.
+    pub(super) fn audited(&self) -> Value {
+        let variants: Vec<Value> = self
+            .variants
+            .iter()
+            .map(|variant| {
+                json!({
+                    "id": variant.id, "sku": variant.sku, "choices": variant.choices,
+                    "price_minor": variant.price_minor, "stock": variant.stock, "is_active": variant.is_active,
+                })
+            })
+            .collect();
+        json!({
+            "name": self.name, "slug": self.slug, "description": self.description,
+            "category_id": self.category.as_ref().map(|category| category.id), "image_url": self.image_url,
+            "is_active": self.is_active, "is_featured": self.is_featured, "variants": variants,
+        })
     }
 
     pub fn sku(&self) -> Option<&str> {

@@ -7,6 +7,8 @@ use super::plan::{Plan, plan};
 use super::product::Product;
 use super::store::{self, Written};
 use crate::app::App;
+use crate::audit::{self, Action};
+use crate::caller::Admin;
 use crate::catalog::{self, changed, search};
 use crate::clock::Time;
 use crate::error::{Error, Result};
@@ -17,20 +19,24 @@ use crate::values::Key;
 
 pub async fn update_product(
     app: &App,
-    by: UserId,
+    by: &Admin,
     key: &Key,
     wish: &ProductWish,
 ) -> Result<Product> {
     let now = app.clock.now();
     let product = transact!(app.db, tx => {
         catalog::store::bump_generation(tx).await?;
-        change_product(tx, app.db.engine(), Some(by), key, wish, now).await
+        let (old, new) =
+            change_product(tx, app.db.engine(), Some(by.user.id), key, wish, now).await?;
+        let change = (old.audited(), new.audited());
+        audit::record(tx, by, Action::ProductUpdated, new.id, change, now).await?;
+        Ok(new)
     })?;
     changed(app);
     Ok(product)
 }
 
-/// The caller holds the generation row.
+/// The product as it was and as it is. The caller holds the generation row.
 pub(crate) async fn change_product(
     tx: &Tx,
     engine: db::Engine,
@@ -38,7 +44,7 @@ pub(crate) async fn change_product(
     key: &Key,
     wish: &ProductWish,
     now: Time,
-) -> Result<Product> {
+) -> Result<(Product, Product)> {
     let id = store::claim(tx, key, now)
         .await?
         .ok_or_else(Error::not_found)?;
@@ -71,7 +77,8 @@ pub(crate) async fn change_product(
     }
     write_variants(tx, &old, &plan, by, now).await?;
     learn_words(tx, engine, &old, &written, &plan).await?;
-    found(tx, Some(id)).await
+    let new = found(tx, Some(id)).await?;
+    Ok((old, new))
 }
 
 async fn write_variants(

@@ -3,6 +3,7 @@
 mod body;
 mod fields;
 mod json;
+mod moment;
 mod path;
 mod query;
 mod reader;
@@ -10,6 +11,7 @@ mod reader;
 pub use body::{In, Keyed, MAX_JSON, raw_bytes};
 pub use fields::{Json, Patch, TextOr};
 pub use json::Node;
+pub use moment::moment;
 pub use path::{Id, PathKey, PathText};
 pub use query::{Param, Params, Query, QueryInput};
 pub use reader::{Field, Reader};

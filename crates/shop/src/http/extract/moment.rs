@@ -1,0 +1,35 @@
+//! Days and moments as filters of lists have them.
+
+use crate::app::App;
+use crate::clock::Time;
+use crate::error::{Error, Fault, Result};
+
+/// A day of the shop, its start or its end, or a moment as it stands.
+pub fn moment(app: &App, attr: &str, text: &str, end: bool) -> Result<Time> {
+    let zone = &app.config.time_zone;
+    let day = text
+        .parse::<jiff::civil::Date>()
+        .ok()
+        .filter(|_| !text.contains(['T', ' ', ':']));
+    let day = match day {
+        Some(day) if end => day.tomorrow().ok(),
+        day => day,
+    };
+    let timestamp = match day {
+        Some(day) => day
+            .to_zoned(zone.clone())
+            .ok()
+            .map(|start| start.timestamp()),
+        None => text.parse::<jiff::Timestamp>().ok(),
+    };
+    timestamp.map(Time::from).ok_or_else(|| {
+        let detail = "Expected a day such as 2026-01-31 or a moment such as 2026-01-31T12:00:00Z."
+            .to_owned();
+        Error::faults(vec![Fault {
+            attr: attr.to_owned(),
+            code: "invalid",
+            detail,
+            in_query: true,
+        }])
+    })
+}
