@@ -1,7 +1,7 @@
 //! `bench crash`: a replay during which the server is killed again and again, without a chance to clean up.
 //!
 //! After each restart every acknowledged order must be there with its total, and `cartwright check` must find nothing.
-//! The replay goes on meanwhile: whoever lost an answer asks again under the same key.
+//! Whoever lost an answer asks again under the same key; nobody begins another order until the audit is done.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -47,6 +47,7 @@ pub(crate) async fn crash(
     let _ = std::fs::remove_file(&log);
     options.replay.log = Some(log.clone());
     let (orders, kills) = (options.replay.invoices, options.kills);
+    let paused = options.replay.paused.clone();
     let program = Program {
         file: options.server,
         server,
@@ -72,10 +73,12 @@ pub(crate) async fn crash(
                 .await
                 .context("the server cannot be killed")?;
             let since = Instant::now();
+            paused.set(true);
             running = program.start().await?;
             restarts.push(since.elapsed());
             all_there(server, admin, &log).await?;
             program.run(&["check"]).await?;
+            paused.set(false);
         }
         Ok(restarts)
     };

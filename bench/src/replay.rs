@@ -7,7 +7,9 @@ mod compare;
 mod play;
 mod setup;
 
+use std::cell::Cell;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -50,6 +52,9 @@ pub(crate) struct Options {
     /// Marks this run's products and accounts, so that one shop can take several runs
     #[arg(long, default_value_t = run_name())]
     run: String,
+    /// While this is set nobody takes another invoice: for whoever looks at the server in between.
+    #[arg(skip)]
+    pub(crate) paused: Rc<Cell<bool>>,
 }
 
 /// What all customers share.

@@ -51,7 +51,10 @@ pub(crate) async fn play(replay: &Replay, callers: Vec<Caller>, log: &mut Log) -
             played: Played::default(),
         };
         loop {
-            let next = queue.borrow_mut().take();
+            let next = match replay.options.paused.get() {
+                true => Next::AllBusy,
+                false => queue.borrow_mut().take(),
+            };
             match next {
                 Next::Invoice(at, mut caller) => {
                     customer.shop(&mut caller, at, &log).await?;
