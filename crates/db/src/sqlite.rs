@@ -210,7 +210,7 @@ fn open(path: &Path) -> Result<Connection> {
     conn.busy_timeout(Duration::from_secs(5))?;
     conn.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
     conn.execute_batch(
-        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000; \
+        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -8000; \
          PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864",
     )?;
     Ok(conn)
@@ -600,17 +600,22 @@ fn numbered(sql: &str) -> Cow<'_, str> {
         return Cow::Borrowed(sql);
     }
     let mut quoted = false;
-    let bytes = sql.as_bytes();
-    let text = sql.char_indices().map(|(at, c)| {
-        quoted ^= c == '\'';
-        let digit_follows = bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
-        if c == '$' && digit_follows && !quoted {
-            '?'
+    let mut text = String::with_capacity(sql.len());
+    let mut rest = sql;
+    while let Some(at) = rest.find(['$', '\'']) {
+        let (before, found) = rest.split_at(at);
+        quoted ^= found.starts_with('\'');
+        let is_number = found.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
+        text.push_str(before);
+        text.push_str(if found.starts_with('$') && is_number && !quoted {
+            "?"
         } else {
-            c
-        }
-    });
-    Cow::Owned(text.collect())
+            &found[..1]
+        });
+        rest = &found[1..];
+    }
+    text.push_str(rest);
+    Cow::Owned(text)
 }
 
 pub(crate) fn cell<'a>(row: &'a rusqlite::Row<'_>, at: usize) -> Result<Cell<'a>> {
