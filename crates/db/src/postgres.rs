@@ -6,7 +6,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -21,6 +21,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio::sync::{Mutex, MutexGuard};
+use tokio_postgres::Statement;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -30,6 +31,8 @@ use crate::{Cell, DbError, FromRow, Options, Result, Row, Value};
 
 /// Any number will do, as long as all processes of this program take the same.
 const MIGRATION_LOCK: i64 = 0x6361_7274;
+
+const STATEMENTS_KEPT: usize = 512;
 
 pub(crate) struct Postgres {
     pool: Pool,
@@ -349,6 +352,8 @@ pub(crate) struct Lease {
     transaction: bool,
     begun: AtomicBool,
     failed: AtomicBool,
+    /// Statements that were sent and not yet answered.
+    running: AtomicUsize,
     /// Held while a statement is prepared and put on the wire. Without it one that has yet to be prepared would be
     /// overtaken by those behind it.
     turn: Mutex<()>,
@@ -363,6 +368,7 @@ impl Lease {
             transaction,
             begun,
             failed,
+            running: AtomicUsize::new(0),
             turn: Mutex::new(()),
         }
     }
@@ -383,6 +389,7 @@ impl Lease {
         &self,
         statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T> {
+        self.running.fetch_add(1, Ordering::Relaxed);
         let result = if self.transaction && !self.begun.swap(true, Ordering::Relaxed) {
             // `join` polls in this order, and a first poll puts the message on the wire.
             match join(self.client()?.batch_execute(&self.mode.begin), statement).await {
@@ -392,6 +399,7 @@ impl Lease {
         } else {
             statement.await
         };
+        self.running.fetch_sub(1, Ordering::Relaxed);
         result.map_err(|error| {
             self.failed.store(true, Ordering::Relaxed);
             error.into()
@@ -404,7 +412,7 @@ impl Lease {
             .run(async {
                 let turn = self.turn.lock().await;
                 if self.mode.prepared {
-                    let statement = client.prepare_cached(sql).await?;
+                    let statement = prepare(client, sql).await?;
                     sent(turn, client.query_raw(&statement, args))
                         .await?
                         .try_collect::<Vec<_>>()
@@ -424,7 +432,7 @@ impl Lease {
         self.run(async {
             let turn = self.turn.lock().await;
             if self.mode.prepared {
-                let statement = client.prepare_cached(sql).await?;
+                let statement = prepare(client, sql).await?;
                 sent(turn, client.execute_raw(&statement, args)).await
             } else {
                 sent(turn, client.execute_typed(sql, &typed(args))).await
@@ -441,7 +449,7 @@ impl Lease {
         self.run(async {
             let turn = self.turn.lock().await;
             if self.mode.prepared {
-                let statement = client.prepare_cached(sql).await?;
+                let statement = prepare(client, sql).await?;
                 let all = rows.iter().map(|args| client.execute_raw(&statement, args));
                 sent(turn, try_join_all(all)).await
             } else {
@@ -480,6 +488,15 @@ impl Lease {
     }
 }
 
+/// Prepares once a connection. Lists have many texts, one for each combination of filters: past a number the
+/// connection forgets them all and begins anew, or its memory would grow with the curiosity of clients.
+async fn prepare(client: &Object, sql: &str) -> Result<Statement, tokio_postgres::Error> {
+    if client.statement_cache.size() >= STATEMENTS_KEPT {
+        client.statement_cache.clear();
+    }
+    client.prepare_cached(sql).await
+}
+
 /// Gives the turn on as soon as `statement` is on the wire, which is at its first poll.
 async fn sent<F: Future>(turn: MutexGuard<'_, ()>, statement: F) -> F::Output {
     let mut turn = Some(turn);
@@ -494,8 +511,9 @@ async fn sent<F: Future>(turn: MutexGuard<'_, ()>, statement: F) -> F::Output {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        // The request was given up in the middle: the connection must not go back with an open transaction.
-        if self.begun.load(Ordering::Relaxed)
+        // The request was given up in the middle: the connection must not go back with an open transaction, or with
+        // a statement that the next request would wait for.
+        if (self.begun.load(Ordering::Relaxed) || self.running.load(Ordering::Relaxed) > 0)
             && let Some(client) = self.client.take()
         {
             drop(Object::take(client));
@@ -535,7 +553,7 @@ impl ToSql for Value {
             Value::Real(v) if *ty == Type::FLOAT8 => v.to_sql(ty, out),
             Value::Text(v) if <&str as ToSql>::accepts(ty) => v.as_str().to_sql(ty, out),
             Value::Bytes(v) if *ty == Type::BYTEA => v.as_slice().to_sql(ty, out),
-            other => Err(format!("the statement takes {ty}, not {other:?}").into()),
+            other => Err(format!("the statement takes {ty}, not {}", other.kind()).into()),
         }
     }
 
@@ -599,6 +617,8 @@ impl From<tokio_postgres::Error> for DbError {
                 DbError::Other(error.into())
             };
         };
+        // The detail holds values of rows: it is for nobody's log.
+        let text = format!("{}: {}", db.code().code(), db.message());
         let constraint = || db.constraint().unwrap_or_default().to_owned();
         match db.code() {
             &SqlState::UNIQUE_VIOLATION => {
@@ -607,19 +627,19 @@ impl From<tokio_postgres::Error> for DbError {
             &SqlState::FOREIGN_KEY_VIOLATION => DbError::ForeignKey(constraint()),
             &SqlState::CHECK_VIOLATION => DbError::Check(constraint()),
             &SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED => {
-                DbError::Conflict(error.into())
+                DbError::Conflict(text.into())
             }
             &SqlState::LOCK_NOT_AVAILABLE
             | &SqlState::QUERY_CANCELED
-            | &SqlState::READ_ONLY_SQL_TRANSACTION => DbError::Unavailable(error.into()),
+            | &SqlState::READ_ONLY_SQL_TRANSACTION => DbError::Unavailable(text.into()),
             // 08 connection, 53 resources, 57 operator's doing, 58 system
             code if ["08", "53", "57", "58"]
                 .iter()
                 .any(|class| code.code().starts_with(class)) =>
             {
-                DbError::Unavailable(error.into())
+                DbError::Unavailable(text.into())
             }
-            _ => DbError::Other(error.into()),
+            _ => DbError::Other(text.into()),
         }
     }
 }

@@ -12,6 +12,7 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -60,7 +61,8 @@ impl Sqlite {
             writer,
             committer,
             acquire_timeout: options.acquire_timeout,
-            busy_timeout: options.statement_timeout,
+            // Whoever queues behind a wait for another process must not give up before it ends.
+            busy_timeout: options.acquire_timeout / 2,
         })
     }
 
@@ -80,7 +82,10 @@ impl Sqlite {
         if !writer.open {
             writer = self.open_transaction(writer).await?;
         }
-        writer.conn.prepare_cached("SAVEPOINT t")?.execute([])?;
+        if let Err(error) = writer.savepoint() {
+            self.committer.want();
+            return Err(error.into());
+        }
         Ok(Lease {
             inner: Some(Mutex::new(writer)),
             failed: AtomicBool::new(false),
@@ -95,11 +100,13 @@ impl Sqlite {
     ) -> Result<OwnedMutexGuard<Writer>> {
         match writer.begin() {
             Err(error) if is_busy(&error) => {
-                let busy_timeout = self.busy_timeout;
+                let (busy_timeout, committer) = (self.busy_timeout, self.committer.clone());
                 tokio::task::spawn_blocking(move || {
                     writer.conn.busy_timeout(busy_timeout)?;
                     let begun = writer.begin();
                     writer.conn.busy_timeout(Duration::ZERO)?;
+                    // The request may be gone by now: nobody else would close what was opened.
+                    committer.want();
                     begun.map(|()| writer)
                 })
                 .await
@@ -238,6 +245,13 @@ impl Writer {
         self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         self.open = true;
         Ok(())
+    }
+
+    fn savepoint(&self) -> rusqlite::Result<()> {
+        self.conn
+            .prepare_cached("SAVEPOINT t")?
+            .execute([])
+            .map(drop)
     }
 
     /// SQLite ends a whole transaction by itself on errors such as a full disk.
@@ -384,6 +398,12 @@ impl Lease {
     }
 
     fn run<T>(&self, statement: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        // After some errors SQLite has ended the transaction, and a statement would be kept by itself.
+        if self.failed.load(Ordering::Relaxed) {
+            return Err(DbError::other(
+                "an earlier statement of the transaction failed",
+            ));
+        }
         let result = statement(&self.writer()?.conn);
         if result.is_err() {
             self.failed.store(true, Ordering::Relaxed);
@@ -517,7 +537,10 @@ impl Readers {
                 u64::try_from(end.as_millis()).unwrap_or(u64::MAX),
                 Ordering::Relaxed,
             );
-            work(conn);
+            // What reads a row may panic; the thread is needed for the next.
+            if catch_unwind(AssertUnwindSafe(|| work(conn))).is_err() {
+                tracing::error!("reading rows panicked");
+            }
         }
     }
 
@@ -556,7 +579,7 @@ impl Readers {
             .work
             .push_back(work);
         self.wake.notify_one();
-        // Waiting for a thread and reading both have their limit; this one only guards against losing the thread.
+        // Reading has its own limit; this one is for waiting until a thread is free.
         tokio::time::timeout(self.acquire_timeout + Duration::from_secs(10), receiver)
             .await
             .map_err(|_| DbError::unavailable("no reader was free"))?

@@ -13,6 +13,19 @@ pub enum Value {
     Bytes(Vec<u8>),
 }
 
+impl Value {
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Value::Null => "NULL",
+            Value::Int(_) => "an integer",
+            Value::Bool(_) => "a boolean",
+            Value::Real(_) => "a float",
+            Value::Text(_) => "text",
+            Value::Bytes(_) => "bytes",
+        }
+    }
+}
+
 /// The arguments of one statement: `args![id, name]` is a `&[Value]`.
 #[macro_export]
 macro_rules! args {

@@ -402,6 +402,66 @@ async fn another_process_may_write_in_between() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_given_up_while_another_process_writes_leaves_no_lock_behind() {
+    let s = scratch(Engine::Sqlite).await;
+    let other = rival(&s.options);
+    other
+        .execute_batch("BEGIN IMMEDIATE; INSERT INTO things (name) VALUES ('theirs')")
+        .unwrap();
+    for _ in 0..3 {
+        let db = s.db.clone();
+        let waiting = tokio::spawn(async move { db.begin().await.map(drop) });
+        tokio::time::timeout(std::time::Duration::from_millis(20), waiting)
+            .await
+            .unwrap_err();
+    }
+    other
+        .execute_batch("COMMIT; BEGIN IMMEDIATE; COMMIT")
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_runs_in_a_transaction_after_a_statement_failed() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let s = scratch(engine).await;
+        let tx = s.db.begin().await.unwrap();
+        tx.execute("INSERT INTO things (name, size) VALUES ('a', -1)", &[])
+            .await
+            .unwrap_err();
+        tx.execute("INSERT INTO things (name) VALUES ('b')", &[])
+            .await
+            .unwrap_err();
+        tx.rollback().await.unwrap();
+        assert_eq!(count(&s.db.read().await.unwrap()).await, 0);
+    }
+}
+
+#[tokio::test]
+async fn endless_kinds_of_lists_do_not_fill_a_connection() {
+    let s = scratch(Engine::Postgres).await;
+    let options = Options {
+        pool_size: 1,
+        ..s.options.clone()
+    };
+    let db = Db::connect(&options).await.unwrap();
+    for n in 0..600 {
+        let sql = format!("SELECT CAST({n} AS BIGINT)");
+        assert_eq!(
+            db.read()
+                .await
+                .unwrap()
+                .one::<i64>(&sql, &[])
+                .await
+                .unwrap(),
+            n
+        );
+    }
+    let kept = "SELECT COUNT(*) FROM pg_prepared_statements";
+    let kept: i64 = db.read().await.unwrap().one(kept, &[]).await.unwrap();
+    assert!(kept < 520, "{kept} statements are kept");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_batch_stays_open_when_its_last_member_gives_up() {
     let s = scratch(Engine::Sqlite).await;
     let tx = s.db.begin().await.unwrap();

@@ -100,8 +100,8 @@ impl Runner {
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let mut stop = std::pin::pin!(stop);
         loop {
-            let idle = match self.run_due().await {
-                Ok(done) => done == 0,
+            let idle = match self.run_next().await {
+                Ok(found) => !found,
                 Err(error) => {
                     tracing::warn!(%error, "the job queue cannot be read");
                     true
@@ -120,19 +120,27 @@ impl Runner {
     /// # Errors
     /// What the database says; a failing job is no error here.
     pub async fn run_due(&self) -> Result<usize, DbError> {
-        for (kind, _) in &self.periods {
-            store::ensure(&self.db, kind, (self.now)()).await?;
-        }
         let mut done = 0;
-        while store::is_due(&self.db, (self.now)()).await? {
-            let now = (self.now)();
-            let Some(job) = store::claim(&self.db, now, now + micros(LEASE)).await? else {
-                break;
-            };
-            self.run_one(job).await?;
+        while self.run_next().await? {
             done += 1;
         }
         Ok(done)
+    }
+
+    /// Does the next job that is due, if there is one.
+    async fn run_next(&self) -> Result<bool, DbError> {
+        for (kind, _) in &self.periods {
+            store::ensure(&self.db, kind, (self.now)()).await?;
+        }
+        let now = (self.now)();
+        if !store::is_due(&self.db, now).await? {
+            return Ok(false);
+        }
+        let Some(job) = store::claim(&self.db, now, now + micros(LEASE)).await? else {
+            return Ok(false);
+        };
+        self.run_one(job).await?;
+        Ok(true)
     }
 
     async fn run_one(&self, job: store::Job) -> Result<(), DbError> {
@@ -152,10 +160,10 @@ impl Runner {
             .map(|(_, period)| *period);
         match (outcome, period) {
             (Ok(()), None) => {
-                transact!(DbError, self.db, tx => { store::delete(tx, job.id).await })
+                transact!(DbError, self.db, tx => { store::delete(tx, &job).await })
             }
             (Ok(()), Some(period)) => {
-                transact!(DbError, self.db, tx => { store::postpone(tx, job.id, now + micros(period), 0, None).await })
+                transact!(DbError, self.db, tx => { store::postpone(tx, &job, now + micros(period), 0, None).await })
             }
             (Err(error), period) => {
                 let error = format!("{error:#}");
@@ -169,9 +177,9 @@ impl Runner {
                 let again = now + micros(pause(job.attempts));
                 transact!(DbError, self.db, tx => {
                     if job.attempts >= TRIES && period.is_none() {
-                        store::set_aside(tx, job.id, now, &error).await
+                        store::set_aside(tx, &job, now, &error).await
                     } else {
-                        store::postpone(tx, job.id, again, job.attempts, Some(&error)).await
+                        store::postpone(tx, &job, again, job.attempts, Some(&error)).await
                     }
                 })
             }

@@ -26,10 +26,13 @@ const CLAIM: [&str; 2] = [
         WHERE failed_at IS NULL AND run_at <= $1 AND (leased_until IS NULL OR leased_until < $1)
         ORDER BY run_at, id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id, kind, payload, attempts",
 ];
-const DELETE: &str = "DELETE FROM jobs WHERE id = $1";
-const POSTPONE: &str = "UPDATE jobs SET run_at = $2, attempts = $3, last_error = $4, leased_until = NULL WHERE id = $1";
-const SET_ASIDE: &str =
-    "UPDATE jobs SET failed_at = $2, last_error = $3, leased_until = NULL WHERE id = $1";
+// A job that took longer than its lease may be another node's by now: `attempts` tells.
+const DELETE: &str = "DELETE FROM jobs WHERE id = $1 AND attempts = $2";
+const POSTPONE: &str =
+    "UPDATE jobs SET run_at = $2, attempts = $3, last_error = $4, leased_until = NULL
+    WHERE id = $1 AND attempts = $5";
+const SET_ASIDE: &str = "UPDATE jobs SET failed_at = $2, last_error = $3, leased_until = NULL
+    WHERE id = $1 AND attempts = $4";
 
 pub(crate) async fn insert(
     tx: &Tx,
@@ -74,22 +77,30 @@ pub(crate) async fn claim(db: &Db, now: i64, leased_until: i64) -> Result<Option
     transact!(DbError, db, tx => { tx.optional(sql, args![now, leased_until]).await })
 }
 
-pub(crate) async fn delete(tx: &Tx, id: i64) -> Result<(), DbError> {
-    tx.execute(DELETE, args![id]).await.map(drop)
-}
-
-pub(crate) async fn postpone(
-    tx: &Tx,
-    id: i64,
-    run_at: i64,
-    attempts: i64,
-    error: Option<&str>,
-) -> Result<(), DbError> {
-    tx.execute(POSTPONE, args![id, run_at, attempts, error])
+pub(crate) async fn delete(tx: &Tx, job: &Job) -> Result<(), DbError> {
+    tx.execute(DELETE, args![job.id, job.attempts])
         .await
         .map(drop)
 }
 
-pub(crate) async fn set_aside(tx: &Tx, id: i64, now: i64, error: &str) -> Result<(), DbError> {
-    tx.execute(SET_ASIDE, args![id, now, error]).await.map(drop)
+/// Sets `attempts` too, which a success of periodic work begins anew.
+pub(crate) async fn postpone(
+    tx: &Tx,
+    job: &Job,
+    run_at: i64,
+    attempts: i64,
+    error: Option<&str>,
+) -> Result<(), DbError> {
+    tx.execute(
+        POSTPONE,
+        args![job.id, run_at, attempts, error, job.attempts],
+    )
+    .await
+    .map(drop)
+}
+
+pub(crate) async fn set_aside(tx: &Tx, job: &Job, now: i64, error: &str) -> Result<(), DbError> {
+    tx.execute(SET_ASIDE, args![job.id, now, error, job.attempts])
+        .await
+        .map(drop)
 }
