@@ -35,12 +35,13 @@ impl App {
         settings::ensure_currency(&db, config.currency).await?;
         let currency = config.currency;
         let accounts = Accounts::new(&config);
+        let limits = Limits::new(&config)?;
         Ok(App(Arc::new(Parts {
             db,
             config,
             clock,
             currency,
-            limits: Limits::new(),
+            limits,
             accounts,
             catalog: catalog::Memory::default(),
         })))

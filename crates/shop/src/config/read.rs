@@ -452,12 +452,7 @@ pub(super) fn email_url(
 }
 
 pub(super) fn redis_url(r: &mut Reader) -> Result<Option<Secret>> {
-    let url = r.masked("REDIS_URL", "", &["redis://", "rediss://"])?;
-    r.notes.extend(
-        url.as_ref()
-            .map(|_| "REDIS_URL is set, but this version does not use Redis yet.".into()),
-    );
-    Ok(url)
+    r.masked("REDIS_URL", "", &["redis://", "rediss://"])
 }
 
 pub(super) fn media_url(r: &mut Reader, data_dir: &Path) -> Result<Secret> {

@@ -13,11 +13,12 @@ use futures_util::FutureExt;
 
 use super::aliases::{self, Asked};
 use super::problem::{self, Failed};
-use super::rate_limit::{Left, RateLimit};
+use super::rate_limit::RateLimit;
 use super::{access, cors};
 use crate::app::App;
 use crate::caller::RequestId;
 use crate::error::{Code, Error, Result};
+use crate::limits::Left;
 
 const MAX_URL: usize = 8 * 1024;
 const MAX_HEADERS: usize = 100;
@@ -41,12 +42,12 @@ impl Layers {
     }
 
     /// What is left of the client's allowance, where there is a limit. Probes are not counted.
-    fn allowance(&self, asked: &Asking) -> Option<Result<Left>> {
+    async fn allowance(&self, asked: &Asking) -> Option<Result<Option<Left>>> {
         let limit = self
             .rate_limit
             .as_ref()
             .filter(|_| !is_probe(asked.uri.path()))?;
-        Some(limit.take(asked.client))
+        Some(limit.take(&self.app, asked.client).await)
     }
 }
 
@@ -66,9 +67,9 @@ pub(super) async fn around(
     let is_preflight = preflight.is_some();
     let target = aliases::resolve(request.method(), request.uri().path());
     let login_as_400 = target.via.login_as_400;
-    let allowance = layers.allowance(&asked);
+    let allowance = layers.allowance(&asked).await;
     let (left, refused) = match allowance {
-        Some(Ok(left)) => (Some(left), None),
+        Some(Ok(left)) => (left, None),
         Some(Err(error)) => (None, Some(error)),
         None => (None, None),
     };

@@ -5,11 +5,8 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 
-use super::Rule;
+use super::{MOST_KEYS, Rule};
 use crate::clock::Time;
-
-/// More keys than this are not remembered; the longest unseen go first.
-const MOST_KEYS: u64 = 100_000;
 
 pub(super) struct Local(Cache<String, Arc<Mutex<Vec<Time>>>>);
 
@@ -41,6 +38,13 @@ impl Local {
         }
         let oldest = tries.first().copied().unwrap_or(now);
         Some((oldest + rule.within).since(now))
+    }
+
+    /// Uncounts the last try, which others refused.
+    pub(super) fn give_back(&self, rule: Rule, key: &str) {
+        if let Some(tries) = self.0.get(&format!("{}:{key}", rule.name)) {
+            tries.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        }
     }
 }
 

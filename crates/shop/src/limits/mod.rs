@@ -1,16 +1,25 @@
 //! How often something may be done: the limits beside that on logging in, which the database keeps
 //! (`accounts/attempts.rs`). To add one: a line in `RULES`, and a call of [`check`] where it is done.
 
+mod bucket;
 mod local;
+mod shared;
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
+pub(crate) use bucket::Left;
+use bucket::{Buckets, Pace};
 use local::Local;
+use shared::Shared;
 
 use crate::app::App;
 use crate::clock::Time;
+use crate::config::Config;
 use crate::error::{Code, Result};
+
+/// More keys than this are not remembered; the longest unseen go first.
+const MOST_KEYS: u64 = 100_000;
 
 /// What is limited, and by whose doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,22 +89,60 @@ pub fn seconds(wait: Duration) -> u64 {
         .unwrap_or(u64::MAX)
 }
 
-/// What is counted, on this node.
+/// What is counted: on this node and, with `REDIS_URL`, in Redis for all nodes.
 pub struct Limits {
     local: Local,
+    requests: Option<(Pace, Buckets)>,
+    shared: Option<Shared>,
 }
 
 impl Limits {
-    #[expect(clippy::new_without_default, reason = "it will take settings")]
-    pub fn new() -> Self {
-        Limits {
+    /// # Errors
+    /// `REDIS_URL` makes no sense.
+    pub fn new(config: &Config) -> anyhow::Result<Self> {
+        let pace = config.rate_limit.map(|rate| Pace {
+            requests: rate.requests,
+            window: rate.window,
+        });
+        let shared = config
+            .redis_url
+            .as_ref()
+            .map(|url| Shared::new(url.expose()));
+        Ok(Limits {
             local: Local::new(),
-        }
+            requests: pace.map(|pace| (pace, Buckets::new(pace))),
+            shared: shared.transpose()?,
+        })
     }
 
-    /// Nothing, or how long to wait.
-    #[expect(clippy::unused_async, reason = "other nodes will be asked")]
+    /// Nothing, or how long to wait. This node counts in any case: what it has seen still holds when Redis goes away,
+    /// and whom it refuses need not be asked about.
     async fn take(&self, rule: Rule, key: &str, now: Time) -> Option<Duration> {
-        self.local.take(rule, key, now)
+        let wait = self.local.take(rule, key, now);
+        let (None, Some(shared)) = (wait, &self.shared) else {
+            return wait;
+        };
+        let wait = shared.take(rule, key, now).await.flatten();
+        if wait.is_some() {
+            self.local.give_back(rule, key);
+        }
+        wait
+    }
+
+    /// Takes one request off the allowance of an address, where there is a limit; or says how long to wait.
+    pub(crate) async fn take_request(
+        &self,
+        network: &str,
+        now: Time,
+    ) -> std::result::Result<Option<Left>, Duration> {
+        let Some((pace, buckets)) = &self.requests else {
+            return Ok(None);
+        };
+        let left = buckets.take(*pace, network, now)?;
+        let Some(shared) = &self.shared else {
+            return Ok(Some(left));
+        };
+        let of_all = shared.take_request(*pace, network, now).await;
+        of_all.unwrap_or(Ok(left)).map(Some)
     }
 }

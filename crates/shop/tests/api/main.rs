@@ -22,6 +22,7 @@ mod document;
 mod ground;
 mod import_orders;
 mod import_products;
+mod limits;
 mod login_attempts;
 mod orders;
 mod printed_requests;
