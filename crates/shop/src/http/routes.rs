@@ -2,12 +2,13 @@
 
 use axum::Router;
 use axum::handler::Handler;
+use axum::middleware::from_fn;
 use axum::routing::{MethodFilter, on};
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::aliases::BASE;
-use super::extract::{Field, QueryInput};
+use super::extract::{Field, QueryInput, refuse_parameters};
 use super::schema::Schemas;
 use crate::app::App;
 use crate::error::Code;
@@ -104,9 +105,11 @@ impl Routes {
         handler: H,
         op: Op,
     ) -> Self {
-        self.router = self
-            .router
-            .route(&format!("{BASE}{path}"), on(filter, handler));
+        let mut route = on(filter, handler);
+        if method == "get" && op.query.is_none() && matches!(op.who, Who::Public | Who::Shopper) {
+            route = route.layer(from_fn(refuse_parameters));
+        }
+        self.router = self.router.route(&format!("{BASE}{path}"), route);
         self.operations.push(Operation {
             tag: self.tag,
             method,

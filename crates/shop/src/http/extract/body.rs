@@ -3,6 +3,7 @@
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
+use http_body_util::BodyExt;
 use sha2::{Digest, Sha256};
 
 use super::json::{Node, parse};
@@ -13,6 +14,9 @@ use crate::idempotency::IdempotencyKey;
 
 /// Largest JSON body.
 pub const MAX_JSON: usize = 256 * 1024;
+
+/// What is still taken in of a larger one before it is refused.
+const MAX_DRAINED: usize = 8 * 1024 * 1024;
 
 /// The body, read as `T`. An absent one is `{}`.
 pub struct In<T>(pub T);
@@ -51,6 +55,7 @@ impl<T: Field + Send> FromRequest<App> for Keyed<T> {
 pub async fn raw_bytes(request: Request, limit: usize) -> Result<Bytes> {
     let too_large = || Code::BodyTooLarge.with(format!("At most {} KiB.", limit / 1024));
     if content_length(request.headers()).is_some_and(|length| length > limit) {
+        drain(request).await;
         return Err(too_large());
     }
     axum::body::to_bytes(request.into_body(), limit)
@@ -67,6 +72,16 @@ pub async fn raw_bytes(request: Request, limit: usize) -> Result<Bytes> {
                 .with("The body broke off.")
                 .because(error)
         })
+}
+
+/// Reads on for a while and forgets it: a client that is still sending when the connection closes never sees why.
+async fn drain(request: Request) {
+    let (mut body, mut left) = (request.into_body(), MAX_DRAINED);
+    while left > 0
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        left = left.saturating_sub(frame.data_ref().map_or(1, Bytes::len));
+    }
 }
 
 async fn json_bytes(request: Request) -> Result<Bytes> {

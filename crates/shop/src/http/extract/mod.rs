@@ -13,5 +13,6 @@ pub use fields::{Json, Patch, TextOr};
 pub use json::Node;
 pub use moment::moment;
 pub use path::{Id, PathKey, PathText};
+pub(crate) use query::refuse_parameters;
 pub use query::{Param, Params, Query, QueryInput};
 pub use reader::{Field, Reader};

@@ -37,6 +37,7 @@ impl FromRequestParts<App> for PathKey {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         segment(parts, app, "")
             .await
+            .filter(|text| !text.contains('\0'))
             .as_deref()
             .and_then(Key::parse)
             .map(PathKey)

@@ -1,7 +1,9 @@
 //! `Query<T>`: the parameters of a list, each known, none twice.
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::json::Node;
@@ -38,6 +40,30 @@ impl<T: QueryInput> FromRequestParts<App> for Query<T> {
         let input = T::read(&mut params, &mut reader);
         params.refuse_unknown(&mut reader, T::names);
         reader.finish(input).map(Query)
+    }
+}
+
+/// Refuses every parameter (but `utm_*`) where there are none: a filter that does nothing would be believed.
+pub(crate) async fn refuse_parameters(request: Request, next: Next) -> Response {
+    let pairs = match decode(request.uri().query().unwrap_or("")) {
+        Ok(pairs) => pairs,
+        Err(error) => return error.into_response(),
+    };
+    let unknown = pairs
+        .iter()
+        .filter(|pair| !pair.name.starts_with("utm_"))
+        .take(20);
+    let refused = unknown.fold(None, |refused: Option<Error>, pair| {
+        let (name, code) = (shown(&pair.name), "unknown_parameter");
+        let detail = "Unknown parameter: there are none here.";
+        Some(match refused {
+            None => Error::field(name, code, detail),
+            Some(error) => error.and(name, code, detail),
+        })
+    });
+    match refused {
+        Some(error) => error.into_response(),
+        None => next.run(request).await,
     }
 }
 
