@@ -56,7 +56,7 @@ impl RequestId {
     }
 
     /// A new one.
-    pub fn new() -> Self {
+    pub fn random() -> Self {
         let mut chance = [0u8; 12];
         // Without chance ids repeat, which harms nobody.
         let _ = getrandom::fill(&mut chance);

@@ -146,7 +146,10 @@ mod tests {
         }
     }
 
-    fn outcome(guest: &[CartLine], account: &[CartLine]) -> (Vec<(i64, i64)>, Vec<(i64, String)>) {
+    /// Variants with their quantities, and variants with what is said of them.
+    type Outcome = (Vec<(i64, i64)>, Vec<(i64, String)>);
+
+    fn outcome(guest: &[CartLine], account: &[CartLine]) -> Outcome {
         let merged = merge(guest, account, LIMITS);
         (
             merged

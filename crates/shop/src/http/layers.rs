@@ -151,7 +151,7 @@ fn request_id(headers: &HeaderMap) -> RequestId {
         .get(REQUEST_ID)
         .and_then(|value| value.to_str().ok());
     sent.and_then(RequestId::parse)
-        .unwrap_or_else(RequestId::new)
+        .unwrap_or_else(RequestId::random)
 }
 
 /// Why a request is not looked at further.

@@ -106,7 +106,11 @@ pub(super) async fn begin(
     };
     let attempt = NewAttempt {
         user: found.map(|user| user.id),
-        email_key: key.contains('@').then_some(key).unwrap_or_default(),
+        email_key: if key.contains('@') {
+            key
+        } else {
+            String::new()
+        },
         client,
     };
     let waiting = async {
