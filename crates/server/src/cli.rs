@@ -42,7 +42,7 @@ pub(crate) enum Verb {
         In scripts: CARTWRIGHT_SUPERUSER_EMAIL=… CARTWRIGHT_SUPERUSER_PASSWORD=… cartwright createsuperuser --no-input"
     )]
     Createsuperuser(Superuser),
-    /// Bring products, categories or past orders in from a file
+    /// Bring products, categories, past orders or accounts in from a file
     #[command(subcommand)]
     Import(Import),
     /// Audit the database; exit code 1 when something does not add up
@@ -84,6 +84,9 @@ pub(crate) enum Import {
     /// The category tree from JSON or CSV, plain or .gz
     #[command(after_help = "Example: cartwright import categories categories.json.gz --dry-run")]
     Categories(ImportFile),
+    /// Accounts of a Django shop with their password hashes, from CSV or JSON, plain or .gz
+    #[command(after_help = "Example: cartwright import users auth_user.csv --dry-run")]
+    Users(ImportFile),
     /// Past orders from CSV or JSON, plain or .gz
     #[command(after_help = "Example: cartwright import orders orders.csv --strict")]
     Orders(ImportFile),

@@ -1,4 +1,4 @@
-//! `cartwright import products|categories|orders FILE`: what came in, and which rows did not and why.
+//! `cartwright import products|categories|orders|users FILE`: what came in, and which rows did not and why.
 
 use std::process::ExitCode;
 
@@ -21,7 +21,7 @@ pub(super) async fn run(config: Config, what: Import, json: bool) -> anyhow::Res
     let app = shop_at::open(config).await?;
     let (file, stock) = match &what {
         Import::Products(products) => (&products.file, products.stock),
-        Import::Categories(file) | Import::Orders(file) => (file, 0),
+        Import::Categories(file) | Import::Orders(file) | Import::Users(file) => (file, 0),
     };
     let options = Options {
         stock,
@@ -37,6 +37,7 @@ pub(super) async fn run(config: Config, what: Import, json: bool) -> anyhow::Res
         Import::Categories(_) => {
             import::categories::import_categories(&app, path, &options, &mut tell).await
         }
+        Import::Users(_) => import::users::import_users(&app, path, &options, &mut tell).await,
         Import::Orders(_) => import::orders::import_orders(&app, path, &options, &mut tell).await,
     };
     progress.end();
@@ -63,6 +64,7 @@ fn name(what: &Import) -> &'static str {
         Import::Products(_) => "products",
         Import::Categories(_) => "categories",
         Import::Orders(_) => "orders",
+        Import::Users(_) => "users",
     }
 }
 

@@ -7,6 +7,7 @@ use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, Salt
 use argon2::{Algorithm, Argon2, Params, Version};
 use tokio::sync::{Semaphore, TryAcquireError};
 
+use super::django_hashes;
 use super::tokens::random_bytes;
 use crate::error::{Code, Error, Result};
 
@@ -81,6 +82,13 @@ impl Hasher {
     }
 }
 
+/// Was it made otherwise than new ones are?
+pub(super) fn is_outdated(stored: &str) -> bool {
+    !stored.starts_with(&format!(
+        "$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}$"
+    ))
+}
+
 fn hash(password: &str) -> Result<String> {
     let internal = |error: argon2::password_hash::Error| Error::internal(error.to_string());
     let salt = SaltString::encode_b64(&random_bytes::<16>()?).map_err(internal)?;
@@ -91,7 +99,14 @@ fn hash(password: &str) -> Result<String> {
 }
 
 fn verify(password: &str, stored: &str) -> bool {
-    // The parameters are those of the stored hash.
+    if let Some(matches) = django_hashes::verify(password, stored) {
+        return matches;
+    }
+    // The parameters are those of the stored hash. What is none matches nothing, and takes as long.
+    if PasswordHash::new(stored).is_err() {
+        let _ = verify(password, NOBODY);
+        return false;
+    }
     PasswordHash::new(stored).is_ok_and(|stored| {
         Argon2::default()
             .verify_password(password.as_bytes(), &stored)

@@ -3,6 +3,7 @@
 use super::account::{Account, fault};
 use super::attempts::known_device::KnownDevice;
 use super::attempts::{self, Attempt};
+use super::hashing::is_outdated;
 use super::passwords;
 use super::sign_in::{Adjustments, Tokens, open_session};
 use super::store::{self, Credentials};
@@ -41,7 +42,7 @@ pub(super) async fn log_in(
     let found = store::find_credentials(&app.db.read().await?, name).await?;
     let attempt = attempts::begin(app, name, found.as_ref(), client, device).await?;
     let result = match prove(app, found.as_ref(), password).await {
-        Ok(user) => open(app, user, &attempt, client, cart).await,
+        Ok(user) => open(app, user, password, &attempt, client, cart).await,
         Err(error) => Err(error),
     };
     let error = match result {
@@ -82,14 +83,23 @@ async fn prove<'a>(
 async fn open(
     app: &App,
     user: &Credentials,
+    password: &str,
     attempt: &Attempt,
     client: &Client,
     cart: Option<&CartToken>,
 ) -> Result<SignedIn> {
+    // A hash of another shop, or one of ours that was cheaper once.
+    let renewed = match is_outdated(&user.password_hash) {
+        true => Some(app.accounts.hasher.hash(password).await?),
+        false => None,
+    };
     let now = app.clock.now();
     let (account, session) = transact!(app.db, tx => {
         if !store::note_login(tx, user, now).await? {
             return Err(invalid_credentials());
+        }
+        if let Some(hash) = &renewed {
+            store::set_password(tx, user, hash, now).await?;
         }
         attempt.succeeded(tx, user.id, now).await?;
         let session = open_session(app, tx, user.id, client, cart, now).await?;

@@ -15,7 +15,9 @@ pub mod attempts;
 mod authenticate;
 mod change_password;
 mod create_superuser;
+mod django_hashes;
 mod hashing;
+mod import_users;
 mod log_in;
 mod log_out;
 mod passwords;
@@ -35,6 +37,7 @@ pub use account::Account;
 pub use api::routes;
 pub use authenticate::authenticate;
 pub use create_superuser::{NewSuperuser, create_superuser};
+pub use import_users::{ImportedUser, ImportedUsers, adopt_hash, import_users};
 pub use sign_in::{Adjustments, CartAdjustment, SignInHook};
 pub use store::STATEMENTS;
 

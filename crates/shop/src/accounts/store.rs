@@ -2,6 +2,7 @@
 
 use db::{Conn, DbError, Tx, args};
 
+use super::ImportedUser;
 use super::account::{self, Account};
 use super::tokens::RefreshToken;
 use crate::caller::{Client, Role};
@@ -16,6 +17,7 @@ pub const STATEMENTS: &[&str] = &[
     CREDENTIALS_BY_USERNAME,
     NAMES_TAKEN,
     ADD_USER,
+    IMPORT_USER,
     NOTE_LOGIN,
     SET_PASSWORD,
     UPDATE_PROFILE,
@@ -107,6 +109,38 @@ const ADD_USER: &str = "\
     INSERT INTO users (email, email_key, username, username_key, password_hash, first_name, last_name, phone, address, \
     role, email_verified_at, created_at, updated_at) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12) RETURNING id";
+
+const IMPORT_USER: &str = "\
+    INSERT INTO users (email, email_key, username, username_key, password_hash, first_name, last_name, phone, address, \
+    role, is_active, email_verified_at, created_at, updated_at) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (email_key) DO NOTHING";
+
+/// `false` when somebody has the address.
+pub(super) async fn import_user(
+    tx: &Tx,
+    user: &ImportedUser,
+    username: Option<&str>,
+    now: Time,
+) -> Result<bool> {
+    let joined = user.joined.unwrap_or(now);
+    let args = args![
+        &*user.email,
+        user.email.key(),
+        username,
+        username.map(account::key),
+        &user.password_hash,
+        &user.first_name,
+        &user.last_name,
+        &user.phone,
+        &user.address,
+        user.role,
+        user.is_active,
+        user.email_verified.then_some(now),
+        joined,
+        now,
+    ];
+    Ok(tx.execute(IMPORT_USER, args).await? == 1)
+}
 
 /// # Errors
 /// Names the field when the address or the username is taken.

@@ -1,4 +1,4 @@
-//! Brings products, categories and past orders in from files: one file a kind, `rows.rs` reads for all of them.
+//! Brings products, categories, past orders and accounts in from files: one file a kind, `rows.rs` reads for all of them.
 //!
 //! Rows are keyed, so a run that broke off is finished by running it again. Faulty rows are skipped and reported with
 //! their line; `strict` stops at the first before anything is written. Writing happens in short transactions with a
@@ -9,6 +9,7 @@ pub mod orders;
 mod pace;
 pub mod products;
 pub mod rows;
+pub mod users;
 
 use rows::Mapping;
 

@@ -22,6 +22,7 @@ mod document;
 mod ground;
 mod import_orders;
 mod import_products;
+mod import_users;
 mod limits;
 mod login_attempts;
 mod orders;
