@@ -26,6 +26,7 @@ mod import_users;
 mod limits;
 mod login_attempts;
 mod orders;
+mod policy;
 mod printed_requests;
 mod races;
 mod sessions;
