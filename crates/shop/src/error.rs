@@ -239,9 +239,12 @@ impl From<Code> for Error {
 
 impl From<DbError> for Error {
     fn from(error: DbError) -> Self {
-        let retryable = db::Retryable::is_retryable(&error);
+        // A foreign key fails where what a statement names was erased after it was read: a second run sees that.
+        let gone = matches!(error, DbError::ForeignKey(_));
+        let retryable = gone || db::Retryable::is_retryable(&error);
         let code = match &error {
             DbError::Unavailable(_) | DbError::Conflict(_) => Code::DependencyUnavailable,
+            DbError::ForeignKey(_) => Code::Conflict,
             _ => Code::InternalError,
         };
         let mut error = Error::from(code).because(error);
@@ -291,6 +294,13 @@ mod tests {
                 .iter()
                 .all(|code| (400..600).contains(&code.status()))
         );
+    }
+
+    #[test]
+    fn what_names_an_erased_row_runs_again_and_is_no_fault_of_ours() {
+        let error = Error::from(DbError::ForeignKey("order_lines_product_id_fkey".into()));
+        assert!(db::Retryable::is_retryable(&error));
+        assert_eq!(error.code(), Code::Conflict);
     }
 
     #[test]

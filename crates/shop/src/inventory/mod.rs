@@ -19,6 +19,6 @@ mod store;
 pub use adjust_to::adjust_to;
 pub use move_stock::{create_items, give_back, receive, release, sell};
 pub use out_of_stock::{ShortLine, out_of_stock};
-pub use reserve::reserve;
+pub use reserve::{Short, reserve};
 pub use stock::MAX_STOCK;
 pub use store::STATEMENTS;

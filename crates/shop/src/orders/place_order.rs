@@ -1,7 +1,7 @@
 //! Turns a cart into an order: all of it or nothing, and each cart once.
 
 use db::Tx;
-use futures_util::try_join;
+use futures_util::join;
 use serde_json::json;
 
 use super::names::{hash_order_token, new_order_number, order_token};
@@ -184,7 +184,8 @@ fn new_order<'a>(
 }
 
 /// All that hangs on the order, sent together. Stock comes first: its rows are what others wait for, and they are
-/// held only from here to the commit.
+/// held only from here to the commit. The outcomes are looked at in the order of sending, because after one that
+/// failed PostgreSQL refuses the rest for its sake.
 async fn write_parts(
     tx: &Tx,
     order: OrderId,
@@ -200,13 +201,15 @@ async fn write_parts(
         .collect();
     let copies = lines.iter().map(|line| copy_of(order, line)).collect();
     let placed = Event::OrderPlaced { order_id: order };
-    let ((), lines, (), (), ()) = try_join!(
+    let (short, lines, steps, event, cart) = join!(
         inventory::reserve(tx, order, &wanted, now),
         store::insert_lines(tx, order, copies),
         store::insert_first_steps(tx, order, user, now),
         events::record(tx, &placed, now),
         cart::consume_cart(tx, owner, cart),
-    )?;
+    );
+    let (short, lines, (), (), ()) = (short?, lines?, steps?, event?, cart?);
+    short.refuse(tx).await?;
     Ok(lines)
 }
 

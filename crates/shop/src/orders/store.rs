@@ -1,12 +1,12 @@
 //! All SQL of orders.
 
-use db::{Conn, Select, Tx, Value, args};
+use db::{Conn, DbError, Select, Tx, Value, args};
 use futures_util::future::try_join_all;
 
 use super::find_orders::{Access, Filter};
 use super::order::{HistoryRow, OrderLine, OrderRef, OrderRow, State, Step};
 use crate::clock::Time;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::ids::{OrderId, OrderLineId, PaymentId, UserId, VariantId};
 use crate::paging::{Paging, SortKey, windowed};
 
@@ -185,6 +185,7 @@ pub(super) async fn insert_lines(
         }
         tx.all::<(OrderLineId, Option<VariantId>)>(&insert_lines_sql(chunk.len()), &args)
             .await
+            .map_err(erased)
     }))
     .await?;
     let ids: std::collections::HashMap<_, _> = written
@@ -199,6 +200,16 @@ pub(super) async fn insert_lines(
         }
     }
     Ok(lines)
+}
+
+/// Not run again like other foreign keys: the buyer would get an order without the product.
+fn erased(error: DbError) -> Error {
+    match error {
+        DbError::ForeignKey(_) => Code::ProductUnavailable
+            .with("A product in the cart was just erased.")
+            .because(error),
+        error => error.into(),
+    }
 }
 
 fn insert_lines_sql(lines: usize) -> String {

@@ -1,11 +1,27 @@
 //! Many at once: nothing sold twice, nothing lost, nobody told that the shop is broken.
 
+use std::time::Duration;
+
+use db::args;
 use serde_json::{Value, json};
 
 use crate::shopping::{
-    Buyer, add, admin, at_once, books_are_right, count, customer, sell, stock, tamper, with_status,
+    Buyer, Goods, add, admin, at_once, books_are_right, count, customer, log_in, sell, stock,
+    tamper, with_status,
 };
-use crate::support::TestShop;
+use crate::support::{Answer, Ask, TestShop};
+
+/// Sends while a product is being erased: on PostgreSQL it is still read, but gone at the commit.
+async fn while_erased(shop: &TestShop, goods: Goods, ask: Ask) -> Answer {
+    let tx = shop.app.db.begin().await.unwrap();
+    tx.execute("DELETE FROM products WHERE id = $1", args![goods.product])
+        .await
+        .unwrap();
+    let asked = tokio::spawn(ask.send());
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    tx.commit().await.unwrap();
+    asked.await.unwrap()
+}
 
 both! {
     async fn sixty_four_buyers_get_exactly_what_there_is(shop: TestShop) {
@@ -184,5 +200,43 @@ both! {
             assert_eq!((with_status(&answers, 200), with_status(&answers, 409)), (1, 3));
         }
         books_are_right(&shop).await;
+    }
+
+    async fn a_product_that_is_erased_meanwhile_is_not_ordered(shop: TestShop) {
+        let mug = sell(&shop, "Mug", 999, 10).await;
+        let pen = sell(&shop, "Pen", 100, 10).await;
+        let guest = Buyer::guest(&shop, mug, 2).await;
+        guest.adds(&shop, pen, 1).expect(201).await;
+        let answer = while_erased(&shop, mug, guest.orders(&shop)).await;
+        match shop.app.db.engine() {
+            // Writers of SQLite wait before they read: here it is as if it was erased before.
+            db::Engine::Sqlite => assert_eq!(answer.status, 201, "{}", answer.text()),
+            db::Engine::Postgres => assert_eq!((answer.status.as_u16(), answer.code()), (409, "product_unavailable".into())),
+        }
+        assert_eq!(stock(&shop, pen).await.1, count(&shop, "orders").await);
+        books_are_right(&shop).await;
+    }
+
+    async fn a_product_that_is_erased_meanwhile_is_not_added(shop: TestShop) {
+        for buyer in [None, Some(Buyer::Customer(customer(&shop, "ada").await))] {
+            let mug = sell(&shop, "Mug", 999, 10).await;
+            let ask = add(&shop, mug, 1);
+            let ask = match &buyer { Some(buyer) => buyer.sign(ask), None => ask };
+            let answer = while_erased(&shop, mug, ask).await;
+            assert_eq!((answer.status.as_u16(), answer.faulty()), (400, vec!["product_id".to_owned()]), "{}", answer.text());
+        }
+    }
+
+    async fn a_product_that_is_erased_meanwhile_is_left_out_when_carts_merge(shop: TestShop) {
+        let ada = shop.customer("ada").await;
+        let mug = sell(&shop, "Mug", 999, 10).await;
+        let pen = sell(&shop, "Pen", 100, 10).await;
+        let guest = Buyer::guest(&shop, mug, 2).await;
+        guest.adds(&shop, pen, 1).expect(201).await;
+        let answer = while_erased(&shop, mug, guest.sign(log_in(&shop, "ada@example.org"))).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let cart = shop.get("/api/v1/cart/").by(&ada).expect(200).await.json();
+        let products: Vec<_> = cart["items"].as_array().unwrap().iter().map(|line| &line["product_id"]).collect();
+        assert_eq!(products, [&json!(pen.product)]);
     }
 }
