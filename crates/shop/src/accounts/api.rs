@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::caller::{Client, User};
 use crate::clock::Time;
 use crate::error::{Code, Result};
-use crate::http::access::{CART_COOKIE, GuestCart, SentToken, cookie};
+use crate::http::access::{GuestCart, SentToken, cart_cookie, cookie};
 use crate::http::extract::{Field, In, Node, Patch, Reader};
 use crate::http::schema::Schemas;
 use crate::http::{Op, Routes, WithHeader, created, ok};
@@ -179,19 +179,16 @@ async fn register(
         cart_adjustments: adjustments(registered.cart_adjustments),
     });
     if signed_in {
-        remember_device(&app, forget_cart(answer, &cart), user, None)
+        remember_device(&app, forget_cart(&app, answer, &cart), user, None)
     } else {
         Ok(answer)
     }
 }
 
 /// The token of the guest's cart died with the merge: the browser need not send it any more.
-fn forget_cart(answer: Response, cart: &GuestCart) -> Response {
+fn forget_cart(app: &App, answer: Response, cart: &GuestCart) -> Response {
     if cart.by_cookie {
-        answer.with_header(
-            header::SET_COOKIE,
-            &format!("{CART_COOKIE}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"),
-        )
+        answer.with_header(header::SET_COOKIE, &cart_cookie(app, None))
     } else {
         answer
     }
@@ -247,7 +244,7 @@ async fn log_in(
     });
     remember_device(
         &app,
-        forget_cart(answer, &cart),
+        forget_cart(&app, answer, &cart),
         signed_in.account.id,
         known.as_ref(),
     )

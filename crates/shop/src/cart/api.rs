@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::caller::{CartToken, Shopper};
 use crate::clock::Time;
 use crate::error::{Code, Result};
-use crate::http::access::{CART_COOKIE, CART_HEADER};
+use crate::http::access::{CART_HEADER, cart_cookie};
 use crate::http::extract::{Id, In};
 use crate::http::{Op, Routes, WithHeader, created, ok};
 use crate::ids::{CartId, CartLineId, ProductId, VariantId};
@@ -179,15 +179,8 @@ async fn clear(State(app): State<App>, shopper: Shopper) -> Result<Response> {
 
 /// For browsers as a cookie that scripts cannot read, for all others as a header.
 fn with_token(answer: Response, app: &App, CartToken(token): &CartToken) -> Response {
-    let secure = if app.config.public_url.starts_with("https:") {
-        "; Secure"
-    } else {
-        ""
-    };
-    let cookie =
-        format!("{CART_COOKIE}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age=2592000{secure}");
     answer
-        .with_header(header::SET_COOKIE, &cookie)
+        .with_header(header::SET_COOKIE, &cart_cookie(app, Some(token)))
         .with_header(HeaderName::from_static(CART_HEADER), token)
 }
 

@@ -170,6 +170,16 @@ async fn user(parts: &mut Parts, app: &App) -> Result<Option<User>> {
     Ok(user)
 }
 
+/// The `Set-Cookie` that hands a browser the token of its cart for 30 days, or takes it back.
+pub fn cart_cookie(app: &App, token: Option<&str>) -> String {
+    let secure = match app.config.public_url.starts_with("https:") {
+        true => "; Secure",
+        false => "",
+    };
+    let (token, age) = token.map_or(("", 0), |token| (token, 2_592_000));
+    format!("{CART_COOKIE}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}")
+}
+
 /// The token of a guest's cart, by header or else by cookie, and whether it came by cookie.
 fn sent_cart_token(headers: &HeaderMap) -> (Option<CartToken>, bool) {
     let by_header = headers

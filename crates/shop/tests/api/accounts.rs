@@ -594,7 +594,7 @@ both! {
 
         let forgotten = |answer: &Answer| {
             let all = answer.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
-            all.into_iter().any(|value| value.starts_with("cart_session=; ") && value.contains("Max-Age=0"))
+            all.into_iter().any(|value| value.starts_with("cart_session=; ") && value.contains("Max-Age=0") && value.contains("; Secure"))
         };
         assert_eq!([&own, &by_header, &foreign].map(forgotten), [true, false, false]);
         assert_eq!(own.json()["cart_adjustments"], json!([]));
