@@ -62,6 +62,18 @@ pub(super) fn rules() -> Vec<Rule> {
         ),
         rule(
             1,
+            "no more is returned than was sold",
+            "order",
+            RETURNED.into(),
+        ),
+        rule(
+            1,
+            "every variant has a stock item",
+            "variant",
+            NO_ITEM.into(),
+        ),
+        rule(
+            1,
             "imported history moves no stock",
             "order",
             IMPORT_MOVES.into(),
@@ -84,6 +96,18 @@ pub(super) fn rules() -> Vec<Rule> {
             "0 <= refunded <= captured <= total",
             "order",
             CAPTURED.into(),
+        ),
+        rule(
+            2,
+            "what is refunded fits the payment status",
+            "order",
+            REFUNDED.into(),
+        ),
+        rule(
+            2,
+            "what is shipped fits the fulfillment status",
+            "order",
+            SHIPPED.into(),
         ),
         rule(
             3,
@@ -188,6 +212,18 @@ const ORDER_MOVEMENTS: &str = "SELECT x.order_id, 'variant ' || COALESCE(CAST(x.
 const IMPORT_MOVES: &str = "SELECT o.id, CAST(COUNT(*) AS TEXT) || ' movements'
   FROM orders o JOIN stock_movements m ON m.order_id = o.id WHERE o.source = 'import' GROUP BY o.id";
 
+const RETURNED: &str = "SELECT m.order_id, 'variant ' || CAST(MIN(s.variant_id) AS TEXT) || ': returned '
+    || CAST(SUM(CASE WHEN m.kind = 'returned' THEN m.quantity ELSE 0 END) AS TEXT) || ' of '
+    || CAST(SUM(CASE WHEN m.kind = 'sold' THEN m.quantity ELSE 0 END) AS TEXT)
+  FROM stock_movements m JOIN stock_items s ON s.id = m.stock_item_id
+  WHERE m.order_id IS NOT NULL AND m.kind IN ('sold', 'returned') GROUP BY m.order_id, m.stock_item_id
+  HAVING SUM(CASE WHEN m.kind = 'returned' THEN m.quantity ELSE -m.quantity END) > 0";
+
+const NO_ITEM: &str = "SELECT v.id, 'none at the default location'
+  FROM variants v LEFT JOIN stock_items s ON s.variant_id = v.id
+    AND s.location_id = (SELECT id FROM locations WHERE is_default = TRUE)
+  WHERE s.id IS NULL";
+
 const TOTAL: &str = "SELECT id, 'total ' || CAST(total_minor AS TEXT) || ', parts '
     || CAST(subtotal_minor - discount_minor + shipping_minor
       + CASE WHEN prices_include_tax = TRUE THEN 0 ELSE tax_minor END AS TEXT)
@@ -214,6 +250,21 @@ const LINE: &str = "SELECT id, CAST(quantity AS TEXT) || ' x ' || CAST(price_min
 const CAPTURED: &str = "SELECT id, 'refunded ' || CAST(refunded_minor AS TEXT) || ', captured '
     || CAST(captured_minor AS TEXT) || ', total ' || CAST(total_minor AS TEXT)
   FROM orders WHERE refunded_minor < 0 OR refunded_minor > captured_minor OR captured_minor > total_minor";
+
+const REFUNDED: &str = "SELECT id, 'refunded ' || CAST(refunded_minor AS TEXT) || ' of '
+    || CAST(captured_minor AS TEXT) || ', payment status ' || payment_status
+  FROM orders WHERE NOT CASE payment_status WHEN 'refunded' THEN refunded_minor = captured_minor
+    WHEN 'partially_refunded' THEN refunded_minor > 0 AND refunded_minor < captured_minor
+    ELSE refunded_minor = 0 END";
+
+const SHIPPED: &str =
+    "SELECT o.id, 'shipped ' || CAST(l.shipped AS TEXT) || ' of ' || CAST(l.pieces AS TEXT)
+    || ', fulfillment status ' || o.fulfillment_status
+  FROM orders o JOIN (SELECT order_id, SUM(shipped_quantity) AS shipped, SUM(quantity) AS pieces
+    FROM order_lines GROUP BY order_id) l ON l.order_id = o.id
+  WHERE NOT CASE WHEN o.fulfillment_status IN ('unfulfilled', 'processing') THEN l.shipped = 0
+    WHEN o.fulfillment_status = 'partially_shipped' THEN l.shipped > 0 AND l.shipped < l.pieces
+    ELSE l.shipped = l.pieces END";
 
 const ONE_PAYMENT: &str = "SELECT order_id, CAST(COUNT(*) AS TEXT) || ' successful payments'
   FROM payments WHERE status = 'succeeded' GROUP BY order_id HAVING COUNT(*) > 1";
