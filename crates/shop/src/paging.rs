@@ -327,6 +327,15 @@ fn fault(attr: &str, code: &'static str, detail: String) -> Error {
     }])
 }
 
+/// Lists of 1, 2, 4, 8, … values by repeating the last, so that there are few different statements to prepare.
+pub(crate) fn padded<T: Clone>(values: &[T]) -> Vec<T> {
+    let mut padded = values.to_vec();
+    if let Some(last) = values.last() {
+        padded.resize(values.len().next_power_of_two(), last.clone());
+    }
+    padded
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,7 +17,8 @@ pub struct Held {
     pub lines: Vec<OrderLine>,
 }
 
-pub(super) async fn hold(tx: &Tx, order: OrderId, now: Time) -> Result<Held> {
+/// Waits for the order and holds it. A step that follows is of the time `held.row.updated_at`.
+pub async fn hold(tx: &Tx, order: OrderId, now: Time) -> Result<Held> {
     let ids = [order];
     let (row, lines) = try_join!(
         store::hold_order(tx, order, now),
@@ -27,14 +28,9 @@ pub(super) async fn hold(tx: &Tx, order: OrderId, now: Time) -> Result<Held> {
 }
 
 /// Carries out a command; 409 `invalid_transition` when it is impossible from here.
-pub async fn advance(
-    tx: &Tx,
-    held: &Held,
-    command: Status,
-    actor: Option<UserId>,
-    now: Time,
-) -> Result<()> {
+pub async fn advance(tx: &Tx, held: &Held, command: Status, actor: Option<UserId>) -> Result<()> {
     let order = &held.row;
+    let now = order.updated_at;
     let (state, step) = order
         .state()
         .after(command)

@@ -30,7 +30,7 @@ pub async fn cancel_order(
         let id = store::find_order_id(tx, order, access).await?.ok_or_else(Error::not_found)?;
         let held = hold(tx, id, now).await?;
         may_cancel(&held.row, by)?;
-        advance(tx, &held, Status::Cancelled, by.actor(), now).await?;
+        advance(tx, &held, Status::Cancelled, by.actor()).await?;
         let order = find_order(tx, &OrderRef::Id(id), access).await?;
         if let Canceller::Staff(staff) = &by {
             let change = (json!({"status": held.row.status}), json!({"status": order.row.status}));

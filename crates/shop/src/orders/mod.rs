@@ -17,7 +17,7 @@ mod place_order;
 mod store;
 mod update_status;
 
-pub use advance::advance;
+pub use advance::{Held, advance, hold};
 pub use api::routes;
 pub use cancel_order::{Canceller, cancel_order};
 pub use find_orders::{Access, Filter, count_orders, find_order, list_orders};

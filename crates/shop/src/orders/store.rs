@@ -8,7 +8,7 @@ use super::order::{HistoryRow, OrderLine, OrderRef, OrderRow, State, Step};
 use crate::clock::Time;
 use crate::error::{Code, Error, Result};
 use crate::ids::{OrderId, OrderLineId, PaymentId, UserId, VariantId};
-use crate::paging::{Paging, SortKey, windowed};
+use crate::paging::{Paging, SortKey, padded, windowed};
 
 macro_rules! order_columns {
     () => {
@@ -54,7 +54,8 @@ const INSERT_STEP: &str =
   VALUES ($1, $2, $3, $4, $5, $6)";
 
 const HOLD_ORDER: &str = concat!(
-    "UPDATE orders SET version = version + 1, updated_at = $2 WHERE id = $1 RETURNING ",
+    "UPDATE orders SET version = version + 1, updated_at = CASE WHEN updated_at > $2 THEN updated_at ELSE $2 END
+  WHERE id = $1 RETURNING ",
     order_columns!()
 );
 
@@ -76,9 +77,11 @@ pub fn statements() -> Vec<String> {
         until: Some(Time(1)),
         search: Some("x".into()),
     };
-    let access = Access::Owner {
-        user: Some(UserId(1)),
-        token_hash: Some([0; 32]),
+    let access = |user, token_hash| Access::Owner { user, token_hash };
+    let (user, token) = (Some(UserId(1)), Some([0; 32]));
+    let one = |access| {
+        let order = OrderRef::Id(OrderId(1));
+        by_ref(Select::new(SELECT_ORDERS), &order, &access)
     };
     let mut all: Vec<String> = [
         INSERT_ORDER,
@@ -94,19 +97,24 @@ pub fn statements() -> Vec<String> {
     all.push(insert_lines_sql(1));
     all.push(insert_lines_sql(LINES_A_STATEMENT));
     for select in [
-        by_ref(
-            Select::new(SELECT_ORDERS),
-            &OrderRef::Id(OrderId(1)),
-            &access,
-        ),
+        one(access(user, token)),
+        one(access(None, token)),
+        one(access(None, None)),
         by_ref(
             Select::new(SELECT_ORDER_ID),
             &OrderRef::Number("A".into()),
             &Access::All,
         ),
-        filtered(Select::new(SELECT_ORDERS), &access, &full)
+        filtered(Select::new(SELECT_ORDERS), &access(user, None), &full)
             .order("id DESC")
             .window(1, 0),
+        filtered(
+            Select::new(SELECT_ORDERS),
+            &access(user, None),
+            &Filter::default(),
+        )
+        .order("id DESC")
+        .window(21, 0),
         filtered(Select::new(COUNT_ORDERS), &Access::All, &full),
         Select::new(SELECT_LINES)
             .filter_in("order_id", [OrderId(1)])
@@ -250,7 +258,8 @@ pub(super) async fn insert_step(
     Ok(())
 }
 
-/// Holds the row until the transaction ends: what it says stays true until then.
+/// Holds the row until the transaction ends: what it says stays true until then. Its `updated_at` is the time of what
+/// follows: `now`, or the time of the step before, as `now` was read before the row was waited for.
 pub(super) async fn hold_order(tx: &Tx, order: OrderId, now: Time) -> Result<OrderRow> {
     Ok(tx.one(HOLD_ORDER, args![order, now]).await?)
 }
@@ -327,12 +336,12 @@ pub(super) async fn count_orders(conn: &Conn, access: &Access, filter: &Filter) 
 }
 
 pub(super) async fn list_lines(conn: &Conn, orders: &[OrderId]) -> Result<Vec<OrderLine>> {
-    let select = Select::new(SELECT_LINES).filter_in("order_id", orders.iter().copied());
+    let select = Select::new(SELECT_LINES).filter_in("order_id", padded(orders));
     Ok(select.order("order_id, id").all(conn).await?)
 }
 
 pub(super) async fn list_history(conn: &Conn, orders: &[OrderId]) -> Result<Vec<HistoryRow>> {
-    let select = Select::new(SELECT_HISTORY).filter_in("order_id", orders.iter().copied());
+    let select = Select::new(SELECT_HISTORY).filter_in("order_id", padded(orders));
     Ok(select.order("order_id, id").all(conn).await?)
 }
 
@@ -348,10 +357,15 @@ fn by_ref(select: Select, order: &OrderRef, access: &Access) -> Select {
 fn owned(select: Select, access: &Access) -> Select {
     match access {
         Access::All => select,
-        Access::Owner { user, token_hash } => select.filter(
-            "user_id = ? OR token_hash = ?",
-            [(*user).into(), (*token_hash).into()],
-        ),
+        // Only what is asked for: an OR with nothing on one side hides the index from both planners.
+        Access::Owner { user, token_hash } => match (*user, *token_hash) {
+            (Some(user), Some(hash)) => {
+                select.filter("user_id = ? OR token_hash = ?", [user.into(), hash.into()])
+            }
+            (Some(user), None) => select.filter("user_id = ?", [user.into()]),
+            (None, Some(hash)) => select.filter("token_hash = ?", [hash.into()]),
+            (None, None) => select.filter("1 = 0", []),
+        },
     }
 }
 

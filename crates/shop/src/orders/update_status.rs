@@ -21,7 +21,7 @@ pub async fn update_status(
     crate::transact!(app.db, tx => {
         let id = store::find_order_id(tx, order, &Access::All).await?.ok_or_else(Error::not_found)?;
         let held = hold(tx, id, now).await?;
-        advance(tx, &held, command, Some(staff.user.id), now).await?;
+        advance(tx, &held, command, Some(staff.user.id)).await?;
         let order = find_order(tx, &OrderRef::Id(id), &Access::All).await?;
         let change = (json!({"status": held.row.status}), json!({"status": order.row.status}));
         audit::record(tx, staff, Action::OrderStatusChanged, id, change, now).await?;

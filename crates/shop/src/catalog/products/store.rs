@@ -12,7 +12,7 @@ use crate::catalog::search;
 use crate::clock::Time;
 use crate::error::{Code, Error, Result};
 use crate::ids::{CategoryId, ProductId, VariantId};
-use crate::paging::{Paging, SortKey, windowed};
+use crate::paging::{Paging, SortKey, padded, windowed};
 use crate::values::Key;
 
 // A page of ids first, from an index alone; then, of these few, everything: one row a variant.
@@ -530,15 +530,6 @@ fn order(sort: &[SortKey]) -> String {
         })
         .collect();
     columns.join(", ")
-}
-
-/// Lists of 1, 2, 4, 8, … values by repeating the last, so that there are few different statements to prepare.
-fn padded<T: Clone>(values: &[T]) -> Vec<T> {
-    let mut padded = values.to_vec();
-    if let Some(last) = values.last() {
-        padded.resize(values.len().next_power_of_two(), last.clone());
-    }
-    padded
 }
 
 async fn read(conn: &Conn, select: Select) -> Result<Vec<Product>> {
