@@ -95,7 +95,7 @@ pub async fn import_categories(
     while !rest.is_empty() && !options.dry_run {
         let (batch, later) = rest.split_at(pace.batch().min(rest.len()));
         rest = later;
-        report.imported += pace.keep(write(app, batch)).await?;
+        report.imported += pace.keep(|| write(app, batch)).await?;
         done += batch.len() as u64;
         progress(done, total);
     }

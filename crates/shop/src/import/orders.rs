@@ -12,15 +12,16 @@ mod store;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use money::Money;
 
+use super::pace::{Pace, patiently};
 use super::rows::Rows;
 use super::{Options, Progress, Report};
 use crate::app::App;
 use crate::clock::Time;
+use crate::error::Code;
 use line::{COLUMNS, Line, Rules};
 
 pub use store::statements;
@@ -47,7 +48,7 @@ pub async fn import_orders(
         app,
         dry_run: options.dry_run,
         catalog: HashMap::new(),
-        lines_at_once: 200,
+        pace: Pace::new(200, 1000),
         done: 0,
     };
     let (mut batch, mut lines, mut sums) = (Vec::new(), 0, Sums::default());
@@ -71,7 +72,7 @@ pub async fn import_orders(
             lines += invoice.lines.len();
             batch.push(invoice);
         }
-        if lines >= writer.lines_at_once {
+        if lines >= writer.pace.batch() {
             writer.write(&mut batch, &mut report).await?;
             progress(writer.done, total);
             lines = 0;
@@ -127,45 +128,59 @@ impl Invoice {
     }
 }
 
-/// How long a transaction may hold the writer of a running server.
-const TOO_LONG: Duration = Duration::from_millis(40);
-const SHORT: Duration = Duration::from_millis(15);
-const MOST_LINES: usize = 1000;
-
 struct Writer<'a> {
     app: &'a App,
     dry_run: bool,
     /// What the catalog says about the SKUs met so far.
     catalog: HashMap<String, Option<store::Known>>,
-    lines_at_once: usize,
+    /// In lines.
+    pace: Pace,
     done: u64,
 }
 
 impl Writer<'_> {
-    /// Writes the batch in one transaction and then leaves the database to others for as long as that took.
+    /// Writes the batch in one transaction.
     async fn write(&mut self, batch: &mut Vec<Invoice>, report: &mut Report) -> Result<()> {
         let invoices = std::mem::take(batch);
-        store::look_up(&self.app.db, &invoices, &mut self.catalog).await?;
-        let since = Instant::now();
         let new = match self.dry_run {
-            true => store::count_new(&self.app.db, &invoices).await?,
-            false => store::insert(self.app, &invoices, &self.catalog).await?,
+            true => {
+                self.look_up(&invoices).await?;
+                patiently(|| store::count_new(&self.app.db, &invoices)).await?
+            }
+            false => self.insert(&invoices).await?,
         };
-        let took = since.elapsed();
         report.imported += new;
         report.unchanged += invoices.len() as u64 - new;
         self.done += invoices
             .iter()
             .map(|invoice| invoice.lines.len() as u64)
             .sum::<u64>();
-        if took > TOO_LONG {
-            self.lines_at_once = (self.lines_at_once / 2).max(1);
-        } else if took < SHORT {
-            self.lines_at_once = (self.lines_at_once * 2).min(MOST_LINES);
+        Ok(())
+    }
+
+    /// A product may be erased after it was looked up; then the catalog is asked anew, a few times.
+    async fn insert(&mut self, invoices: &[Invoice]) -> crate::error::Result<u64> {
+        let mut again = 3;
+        loop {
+            self.look_up(invoices).await?;
+            let (app, catalog) = (self.app, &self.catalog);
+            let insert = || store::insert(app, invoices, catalog);
+            match self.pace.keep(insert).await {
+                Err(error) if error.code() == Code::Conflict && again > 0 => {
+                    again -= 1;
+                    for line in invoices.iter().flat_map(|invoice| &invoice.lines) {
+                        self.catalog.remove(&line.sku);
+                    }
+                }
+                other => return other,
+            }
         }
-        if !self.dry_run {
-            tokio::time::sleep(took.min(TOO_LONG)).await;
-        }
+    }
+
+    /// Fills in what the catalog says about the invoices' SKUs, as far as it was not asked before.
+    async fn look_up(&mut self, invoices: &[Invoice]) -> crate::error::Result<()> {
+        let found = patiently(|| store::look_up(&self.app.db, invoices, &self.catalog)).await?;
+        self.catalog.extend(found);
         Ok(())
     }
 }

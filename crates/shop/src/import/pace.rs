@@ -1,10 +1,20 @@
 //! How much to write at once beside a server that goes on selling: as much as takes some ten milliseconds, and then
-//! nothing for as long as that took.
+//! nothing for as long as that took. A database that is busy or away for a moment is asked again.
 
 use std::time::{Duration, Instant};
 
+use crate::error::{Code, Result};
+
 const TOO_LONG: Duration = Duration::from_millis(40);
 const SHORT: Duration = Duration::from_millis(15);
+
+/// Waits before what a busy database refused is tried again; then it is given up.
+const WAITS: [Duration; 4] = [
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+];
 
 pub(super) struct Pace {
     batch: usize,
@@ -22,16 +32,70 @@ impl Pace {
     }
 
     /// Waits for a transaction, then for as long as it took, and learns from it.
-    pub(super) async fn keep<T>(&mut self, transaction: impl Future<Output = T>) -> T {
-        let since = Instant::now();
-        let result = transaction.await;
-        let took = since.elapsed();
+    pub(super) async fn keep<T, F: Future<Output = Result<T>>>(
+        &mut self,
+        transaction: impl Fn() -> F,
+    ) -> Result<T> {
+        let timed = || async {
+            let since = Instant::now();
+            let result = transaction().await?;
+            Ok((result, since.elapsed()))
+        };
+        let (result, took) = patiently(timed).await?;
         if took > TOO_LONG {
             self.batch = (self.batch / 2).max(1);
         } else if took < SHORT {
             self.batch = (self.batch * 2).min(self.most);
         }
         tokio::time::sleep(took.min(TOO_LONG)).await;
-        result
+        Ok(result)
+    }
+}
+
+/// Does it, again and again while the database is too busy. What is done must bear being done twice.
+pub(super) async fn patiently<T, F: Future<Output = Result<T>>>(task: impl Fn() -> F) -> Result<T> {
+    for wait in WAITS {
+        match task().await {
+            Err(error) if error.code() == Code::DependencyUnavailable => {
+                tokio::time::sleep(wait).await;
+            }
+            other => return other,
+        }
+    }
+    task().await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::error::Error;
+
+    #[tokio::test]
+    async fn a_busy_database_is_asked_again() {
+        for busy in [0, 1] {
+            let asked = Cell::new(0);
+            let result = patiently(async || {
+                asked.set(asked.get() + 1);
+                match asked.get() > busy {
+                    true => Ok(()),
+                    false => Err(Code::DependencyUnavailable.into()),
+                }
+            })
+            .await;
+            assert_eq!((result.is_ok(), asked.get()), (true, busy + 1));
+        }
+    }
+
+    #[tokio::test]
+    async fn other_errors_are_told_at_once() {
+        let asked = Cell::new(0);
+        let result: Result<()> = patiently(async || {
+            asked.set(asked.get() + 1);
+            Err(Error::not_found())
+        })
+        .await;
+        assert_eq!((result.is_err(), asked.get()), (true, 1));
     }
 }

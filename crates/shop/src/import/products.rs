@@ -10,7 +10,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use money::{Currency, Money};
 
-use super::pace::Pace;
+use super::pace::{Pace, patiently};
 use super::rows::{Column, Row, Rows};
 use super::{Fault, Options, Progress, Report};
 use crate::app::App;
@@ -77,8 +77,8 @@ pub async fn import_products(
         let (batch, later) = rest.split_at(pace.batch().min(rest.len()));
         rest = later;
         let outcome = match options.dry_run {
-            true => preview_products(app, batch).await?,
-            false => pace.keep(write(app, batch)).await?,
+            true => patiently(|| preview_products(app, batch)).await?,
+            false => pace.keep(|| write(app, batch)).await?,
         };
         new += outcome.new;
         updated += outcome.updated;

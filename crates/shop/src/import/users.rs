@@ -69,7 +69,7 @@ pub async fn import_users(
     while !rest.is_empty() {
         let (batch, later) = rest.split_at(pace.batch().min(rest.len()));
         rest = later;
-        let made = pace.keep(write(app, batch)).await?;
+        let made = pace.keep(|| write(app, batch)).await?;
         report.imported += made.made;
         nameless += made.without_username;
         done += batch.len() as u64;

@@ -56,6 +56,7 @@ async fn put_mug(shop: &TestShop) {
     for sql in [
         "INSERT INTO products (id, name, slug, price_minor, created_at, updated_at) VALUES (7, 'Mug of today', 'mug', 999, 0, 0)",
         "INSERT INTO variants (id, product_id, sku, price_minor, created_at, updated_at) VALUES (8, 7, 'MUG', 999, 0, 0)",
+        "INSERT INTO stock_items (variant_id, location_id) SELECT 8, id FROM locations WHERE is_default = TRUE",
     ] {
         tx.execute(sql, &[]).await.unwrap();
     }
@@ -156,6 +157,29 @@ both! {
         let third = taken(&shop, &rows).await;
         assert_eq!((third.imported, third.unchanged), (0, 300));
         assert_eq!(number(&shop, "SELECT COUNT(*) FROM orders").await, 300);
+        assert_sound(&shop).await;
+    }
+
+    async fn a_product_that_is_erased_meanwhile_is_kept_by_name(shop: TestShop) {
+        let early = "early,MUG,Mug,1,2010-12-01,1.00,,\n";
+        taken(&shop, early).await;
+        put_mug(&shop).await;
+        let mut rows = early.to_owned();
+        rows.extend((0..400).map(|n| format!("{n},A,Pen,1,2010-12-01,1.00,,\n")));
+        rows.push_str("late,MUG,Mug,1,2010-12-01,1.00,,\n");
+        let file = File::new(&format!("{HEADER}{rows}"));
+        let mut erased = false;
+        // The first batch has looked the mug up.
+        let mut progress = |_, _| if !std::mem::replace(&mut erased, true) {
+            tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(async {
+                let tx = shop.app.db.begin().await.unwrap();
+                assert_eq!(tx.execute("DELETE FROM products", &[]).await.unwrap(), 1);
+                tx.commit().await.unwrap();
+            }));
+        };
+        let report = import_orders(&shop.app, &file.0, &Options::default(), &mut progress).await.unwrap();
+        assert_eq!((report.imported, report.unchanged), (401, 1));
+        assert_eq!(number(&shop, "SELECT COUNT(*) FROM order_lines WHERE product_id IS NULL").await, 402);
         assert_sound(&shop).await;
     }
 

@@ -73,32 +73,33 @@ pub fn statements() -> Vec<String> {
 /// SKUs or invoice numbers asked for in one statement.
 const ASKED: usize = 400;
 
-/// Fills in what the catalog says about the invoices' SKUs, as far as it was not asked before.
+/// What the catalog says about those of the invoices' SKUs that are not in `catalog` yet.
 pub(super) async fn look_up(
     db: &Db,
     invoices: &[Invoice],
-    catalog: &mut HashMap<String, Option<Known>>,
-) -> Result<()> {
+    catalog: &HashMap<String, Option<Known>>,
+) -> Result<HashMap<String, Option<Known>>> {
     let skus = invoices
         .iter()
         .flat_map(|invoice| &invoice.lines)
         .map(|line| line.sku.as_str());
     let unasked: HashSet<&str> = skus.filter(|sku| !catalog.contains_key(*sku)).collect();
     let unasked: Vec<&str> = unasked.into_iter().collect();
+    let mut answers = HashMap::new();
     let conn = db.read().await?;
     for skus in unasked.chunks(ASKED) {
-        catalog.extend(skus.iter().map(|sku| ((*sku).to_owned(), None)));
+        answers.extend(skus.iter().map(|sku| ((*sku).to_owned(), None)));
         let found: Vec<Known> = Select::new(SELECT_KNOWN)
             .filter_in("v.sku", skus.iter().copied())
             .all(&conn)
             .await?;
-        catalog.extend(
+        answers.extend(
             found
                 .into_iter()
                 .map(|known| (known.sku.clone(), Some(known))),
         );
     }
-    Ok(())
+    Ok(answers)
 }
 
 /// How many of the invoices are not there yet.
