@@ -33,6 +33,7 @@ pub const ALL: &[Migration] = &[
     both!("0006_cart"),
     both!("0007_orders"),
     both!("0008_security"),
+    both!("0009_newest_orders"),
 ];
 
 #[cfg(test)]

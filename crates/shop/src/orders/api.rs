@@ -164,7 +164,9 @@ async fn list(
         true => find_orders::count_orders(&conn, &access, &filter).await?,
         false => 0,
     };
-    let page = paging.page(orders, count, |order| vec![order.row.id.into()])?;
+    let page = paging.page(orders, count, |order| {
+        vec![order.row.created_at.into(), order.row.id.into()]
+    })?;
     Ok(ok(&page.map(|order| OrderOut::new(&app, &order))))
 }
 

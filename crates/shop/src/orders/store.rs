@@ -21,7 +21,11 @@ macro_rules! order_columns {
 
 const SELECT_ORDERS: &str = concat!("SELECT ", order_columns!(), " FROM orders");
 const SELECT_ORDER_ID: &str = "SELECT id FROM orders";
-const NEWEST_FIRST: &[SortKey] = &[SortKey::number("id").desc()];
+// Imported history has younger ids than what it tells of is old.
+const NEWEST_FIRST: &[SortKey] = &[
+    SortKey::number("created_at").desc(),
+    SortKey::number("id").desc(),
+];
 const COUNT_ORDERS: &str = "SELECT COUNT(*) FROM orders";
 
 const SELECT_LINES: &str =
@@ -106,14 +110,14 @@ pub fn statements() -> Vec<String> {
             &Access::All,
         ),
         filtered(Select::new(SELECT_ORDERS), &access(user, None), &full)
-            .order("id DESC")
+            .order("created_at DESC, id DESC")
             .window(1, 0),
         filtered(
             Select::new(SELECT_ORDERS),
             &access(user, None),
             &Filter::default(),
         )
-        .order("id DESC")
+        .order("created_at DESC, id DESC")
         .window(21, 0),
         filtered(Select::new(COUNT_ORDERS), &Access::All, &full),
         Select::new(SELECT_LINES)

@@ -290,6 +290,14 @@ both! {
             ids.insert(0, s.placed(1).await["id"].as_i64().unwrap());
         }
         assert_eq!(s.list(&s.ada, "").await, ids);
+        // What is older comes later, whatever its id: history is imported after the first orders.
+        let last = ids.remove(0);
+        ids.push(last);
+        db::transact!(db::DbError, s.shop.app.db, tx => {
+            tx.execute("UPDATE orders SET created_at = 1 WHERE id = $1", db::args![last]).await
+        })
+        .unwrap();
+        assert_eq!(s.list(&s.ada, "").await, ids);
         let page = s.ada.sign(s.shop.get("/api/orders/?page_size=2&page=2")).expect(200).await.json();
         assert_eq!(page["count"], 5);
         assert_eq!(page["next"], "https://shop.test/api/v1/orders/?page_size=2&page=3");
