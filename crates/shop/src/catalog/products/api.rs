@@ -30,7 +30,6 @@ use crate::query;
 use crate::values::{Decimal, Key};
 
 const MAX_SEARCH: usize = 200;
-const MAX_IDS: usize = 100;
 
 pub(in crate::catalog) fn routes() -> Routes {
     Routes::tag("products")
@@ -310,13 +309,6 @@ async fn list(
             "search",
             "max_length",
             format!("Search for at most {MAX_SEARCH} characters."),
-        ));
-    }
-    if filter.ids.as_ref().is_some_and(|ids| ids.len() > MAX_IDS) {
-        return Err(in_query(
-            "id__in",
-            "max_length",
-            format!("Ask for at most {MAX_IDS} ids at once."),
         ));
     }
     let page = browse::list_products(

@@ -9,6 +9,9 @@ use crate::http::schema::Schemas;
 use crate::values::{Decimal, Email, Key, Price, Quantity, QuantityOrZero, Text};
 use crate::words::Word;
 
+/// Items of a list in a query.
+const MOST_IN_QUERY: usize = 100;
+
 /// A member that a PATCH may leave alone, clear or set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Patch<T> {
@@ -87,13 +90,21 @@ impl<T: Field> Field for Vec<T> {
     fn read(node: &Node<'_>, reader: &mut Reader) -> Option<Self> {
         match node {
             Node::Array(items) => {
-                let read = items.iter().enumerate();
-                all(read.map(|(at, item)| reader.within(at, |reader| reader.value(item))))
+                let items = items.iter().enumerate();
+                all(items, reader, |(at, item), reader| {
+                    reader.within(at, |reader| reader.value(item))
+                })
             }
             // A query has `id__in=1,2,3`.
-            Node::String(text) if reader.in_query => all(text
-                .split(',')
-                .map(|item| reader.value(&Node::String(item.into())))),
+            Node::String(text) if reader.in_query => {
+                if text.split(',').nth(MOST_IN_QUERY).is_some() {
+                    let most = format!("Ask for at most {MOST_IN_QUERY} at once.");
+                    return reader.fault("max_length", most);
+                }
+                all(text.split(','), reader, |item, reader| {
+                    reader.value(&Node::String(item.into()))
+                })
+            }
             _ => reader.fault("not_a_list", "Expected a list of items."),
         }
     }
@@ -103,9 +114,22 @@ impl<T: Field> Field for Vec<T> {
     }
 }
 
-/// All items. Every one is read, so that all their faults are noted.
-fn all<T>(items: impl Iterator<Item = Option<T>>) -> Option<Vec<T>> {
-    items.collect::<Vec<_>>().into_iter().collect()
+/// All items. The others are read after a faulty one, so that all their faults are noted, as many as are.
+fn all<I, T>(
+    items: impl Iterator<Item = I>,
+    reader: &mut Reader,
+    read: impl Fn(I, &mut Reader) -> Option<T>,
+) -> Option<Vec<T>> {
+    let mut all = Some(Vec::new());
+    for item in items {
+        match (read(item, reader), &mut all) {
+            (Some(value), Some(values)) => values.push(value),
+            (Some(_), None) => {}
+            (None, _) if reader.is_full() => return None,
+            (None, _) => all = None,
+        }
+    }
+    all
 }
 
 impl Field for String {
@@ -332,7 +356,11 @@ impl<T: Field> Field for TextOr<T> {
     }
 
     fn schema(schemas: &mut Schemas) -> Value {
-        json!({"oneOf": [{"type": "string"}, T::schema(schemas)]})
+        let mut object = T::schema(schemas);
+        if object == json!({}) {
+            object = json!({"type": "object"});
+        }
+        json!({"oneOf": [{"type": "string"}, object]})
     }
 }
 

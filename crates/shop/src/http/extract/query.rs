@@ -102,21 +102,23 @@ impl Params {
 
     /// Notes what nobody took.
     fn refuse_unknown(&self, reader: &mut Reader, known: impl Fn() -> Vec<String>) {
-        for pair in self
-            .pairs
-            .iter()
-            .filter(|pair| !pair.taken && !pair.name.starts_with("utm_"))
-        {
-            let known = known();
-            let shown = shown(&pair.name);
-            let detail = if known.is_empty() {
-                "Unknown parameter: there are none here.".to_owned()
-            } else {
-                format!("Unknown parameter. Known are: {}.", known.join(", "))
-            };
-            reader.within(shown, |reader| {
+        let unknown = |pair: &&Pair| !pair.taken && !pair.name.starts_with("utm_");
+        let mut unknown = self.pairs.iter().filter(unknown).peekable();
+        if unknown.peek().is_none() {
+            return;
+        }
+        let known = known();
+        let mut detail = if known.is_empty() {
+            "Unknown parameter: there are none here.".to_owned()
+        } else {
+            format!("Unknown parameter. Known are: {}.", known.join(", "))
+        };
+        for pair in unknown {
+            reader.within(shown(&pair.name), |reader| {
                 reader.fault::<()>("unknown_parameter", detail)
             });
+            // Once is enough.
+            detail = "Unknown parameter.".to_owned();
         }
     }
 }

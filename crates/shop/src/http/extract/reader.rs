@@ -29,6 +29,9 @@ pub trait Field: Sized {
     fn schema(schemas: &mut Schemas) -> Value;
 }
 
+/// Nobody mends more faults at a time, and a few bytes each must not become an answer of megabytes.
+const MOST_FAULTS: usize = 100;
+
 /// Where the reading stands, and what was wrong so far.
 pub struct Reader {
     pub currency: Currency,
@@ -49,12 +52,20 @@ impl Reader {
         }
     }
 
+    /// Enough faults are noted: what else is wrong is not told, and need not be looked for.
+    pub fn is_full(&self) -> bool {
+        self.faults.len() >= MOST_FAULTS
+    }
+
     /// Notes a fault at the present place.
     pub fn fault<T>(
         &mut self,
         code: &'static str,
         detail: impl Into<Cow<'static, str>>,
     ) -> Option<T> {
+        if self.is_full() {
+            return None;
+        }
         let attr = if self.path.is_empty() {
             NON_FIELD.to_owned()
         } else {
