@@ -208,12 +208,16 @@ impl Error {
             .or((self.0.code.status() == 503).then_some(2))
     }
 
-    /// For the log only.
+    /// For the log only: of each error its own first line. What PostgreSQL tells in further ones are values of rows.
     pub fn source_text(&self) -> Option<String> {
         let mut source: &dyn std::error::Error = self.0.source.as_deref()?;
-        let mut text = source.to_string();
+        let first_line = |error: &dyn std::error::Error| {
+            let text = error.to_string();
+            text.lines().next().unwrap_or_default().to_owned()
+        };
+        let mut text = first_line(source);
         while let Some(next) = source.source() {
-            let more = next.to_string();
+            let more = first_line(next);
             if !text.contains(&more) {
                 text = format!("{text}: {more}");
             }
@@ -301,6 +305,18 @@ mod tests {
         let error = Error::from(DbError::ForeignKey("order_lines_product_id_fkey".into()));
         assert!(db::Retryable::is_retryable(&error));
         assert_eq!(error.code(), Code::Conflict);
+    }
+
+    #[test]
+    fn the_log_learns_no_values_of_rows() {
+        let told =
+            "ERROR: duplicate key value\nDETAIL: Key (email)=(ann@example.org) already exists.";
+        let error = Error::from(DbError::Other(told.into()));
+        assert_eq!(
+            error.source_text().as_deref(),
+            Some("database: ERROR: duplicate key value")
+        );
+        assert!(!error.to_string().contains("ann@"), "{error}");
     }
 
     #[test]
