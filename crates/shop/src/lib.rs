@@ -3,6 +3,7 @@
 //! `ARCHITECTURE.md` has the shape; `http/` turns requests into calls and results into answers.
 
 // The ground.
+pub mod address;
 pub mod app;
 pub mod caller;
 pub mod clock;

@@ -2,10 +2,11 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use shop::address::network;
 use shop::config::{Config, Network};
 use shop::error::Code;
 
@@ -46,7 +47,7 @@ impl Slots {
     }
 
     pub(super) fn take(&self, ip: IpAddr) -> Result<Slot, Full> {
-        let client = client_of(ip);
+        let client = network(ip);
         let per_client = match self.proxies.iter().any(|proxy| proxy.contains(ip)) {
             true => usize::MAX,
             false => self.per_client,
@@ -106,14 +107,6 @@ impl Full {
             code.status(),
             body.len(),
         )
-    }
-}
-
-/// One household has a /64 of IPv6.
-fn client_of(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64)).into(),
-        v4 => v4,
     }
 }
 

@@ -5,7 +5,7 @@ mod bucket;
 mod local;
 mod shared;
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 pub(crate) use bucket::Left;
@@ -13,6 +13,7 @@ use bucket::{Buckets, Pace};
 use local::Local;
 use shared::Shared;
 
+use crate::address;
 use crate::app::App;
 use crate::clock::Time;
 use crate::config::Config;
@@ -71,11 +72,8 @@ pub async fn check(app: &App, limit: Limit, key: &str) -> Result<()> {
 
 /// What counts as one address: with IPv6 a network of 64 bits, which is one customer of its provider.
 pub fn network(ip: IpAddr) -> String {
-    match ip {
-        IpAddr::V6(ip) => {
-            let network = Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX));
-            format!("{network}/64")
-        }
+    match address::network(ip) {
+        IpAddr::V6(network) => format!("{network}/64"),
         IpAddr::V4(ip) => ip.to_string(),
     }
 }
