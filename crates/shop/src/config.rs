@@ -73,6 +73,8 @@ pub struct Config {
     pub rate_limit: Option<Rate>,
     pub max_connections: usize,
     pub max_connections_per_ip: usize,
+    /// Beyond it 503 at once: waiting in line would help nobody.
+    pub max_requests_in_flight: usize,
     /// For the head of a request to arrive, and for its first byte.
     pub header_timeout: Duration,
     /// How long a kept-alive connection may stay silent between two requests.
@@ -256,6 +258,7 @@ fn build(r: &mut Reader) -> Result<Config> {
         rate_limit: r.parsed("RATE_LIMIT", "6000/m", Rate::parse)?,
         max_connections: r.number("MAX_CONNECTIONS", 10_000, 1..=1_000_000)?,
         max_connections_per_ip: r.number("MAX_CONNECTIONS_PER_IP", 100, 1..=1_000_000)?,
+        max_requests_in_flight: r.number("MAX_REQUESTS_IN_FLIGHT", 1024, 1..=1_000_000)?,
         header_timeout: r.duration("HEADER_TIMEOUT", "10s")?,
         idle_timeout: r.duration("IDLE_TIMEOUT", "30s")?,
         request_timeout: r.duration("REQUEST_TIMEOUT", "30s")?,

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, he
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::aliases::{self, Asked};
 use super::problem::{self, Failed};
@@ -30,6 +31,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(super) struct Layers {
     app: App,
     rate_limit: Option<Arc<RateLimit>>,
+    in_flight: Arc<Semaphore>,
 }
 
 impl Layers {
@@ -38,7 +40,24 @@ impl Layers {
             .config
             .rate_limit
             .map(|rate| Arc::new(RateLimit::new(rate)));
-        Layers { app, rate_limit }
+        let in_flight = Arc::new(Semaphore::new(app.config.max_requests_in_flight));
+        Layers {
+            app,
+            rate_limit,
+            in_flight,
+        }
+    }
+
+    /// A place among the requests in flight; those who ask how the service is need none.
+    fn place(&self, path: &str) -> Result<Option<SemaphorePermit<'_>>> {
+        if is_about_health(path) {
+            return Ok(None);
+        }
+        self.in_flight.try_acquire().map(Some).map_err(|_| {
+            Code::Overloaded
+                .with("Too many requests are being answered.")
+                .retry_after(1)
+        })
     }
 
     /// What is left of the client's allowance, where there is a limit. Probes are not counted.
@@ -77,10 +96,13 @@ pub(super) async fn around(
     let mut response = match (refused, preflight) {
         (Some(error), _) => error.into_response(),
         (None, Some(answer)) => answer,
-        (None, None) => {
-            redirect(&mut request, target);
-            answer(request, next, app).await
-        }
+        (None, None) => match layers.place(asked.uri.path()) {
+            Ok(_place) => {
+                redirect(&mut request, target);
+                answer(request, next, app).await
+            }
+            Err(error) => error.into_response(),
+        },
     };
 
     if let Some(Failed(error)) = response.extensions_mut().remove::<Failed>() {
@@ -188,10 +210,11 @@ fn refusal(request: &Request, app: &App) -> Option<Error> {
 }
 
 fn is_probe(path: &str) -> bool {
-    matches!(
-        path.trim_end_matches('/').rsplit('/').next(),
-        Some("livez" | "readyz")
-    )
+    matches!(&*aliases::tail(path), "/livez/" | "/readyz/")
+}
+
+fn is_about_health(path: &str) -> bool {
+    is_probe(path) || aliases::tail(path) == "/health/"
 }
 
 /// Points the request at the route that its path means.
@@ -356,6 +379,21 @@ mod tests {
         for unsafe_id in ["", "a b", "a\"b", "é", &"x".repeat(65)] {
             let made = with(unsafe_id);
             assert_eq!(made.as_str().len(), 24, "{unsafe_id}");
+        }
+    }
+
+    #[test]
+    fn only_the_routes_of_that_name_are_probes() {
+        for path in ["/livez", "/readyz/", "/api/v1/livez/", "/api/readyz"] {
+            assert!(is_probe(path) && is_about_health(path), "{path}");
+        }
+        assert!(is_about_health("/api/v1/health/"));
+        for path in [
+            "/api/v1/products/livez/",
+            "/x/readyz",
+            "/api/v1/products/health/",
+        ] {
+            assert!(!is_about_health(path), "{path}");
         }
     }
 

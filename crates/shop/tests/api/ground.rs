@@ -463,6 +463,21 @@ async fn filters_are_checked_all_at_once() {
 }
 
 #[tokio::test]
+async fn small_requests_have_no_huge_answers() {
+    let shop = shop().await;
+    let body = format!(r#"{{"product_id":1,"parts":[{}0]}}"#, "0,".repeat(120_000));
+    let answer = shop.post(THINGS).text(body).expect(400).await;
+    assert_eq!(answer.faulty().len(), 100);
+    assert!(answer.body.len() < 64 * 1024, "{}", answer.body.len());
+
+    let many: Vec<String> = (0..90).map(|n| format!("unknown_{n}")).collect();
+    let answer = shop.get(&format!("{THINGS}?{}", many.join("&")));
+    let answer = answer.expect(400).await;
+    assert_eq!(answer.faulty().len(), 90);
+    assert!(answer.body.len() < 32 * 1024, "{}", answer.body.len());
+}
+
+#[tokio::test]
 async fn pages_link_to_the_public_address_with_their_filters() {
     let shop = shop().await;
     let first = shop
@@ -586,6 +601,28 @@ async fn a_request_that_takes_too_long_is_503() {
         (answer.code().as_str(), answer.header("retry-after")),
         ("timeout", "2")
     );
+}
+
+#[tokio::test]
+async fn beyond_the_requests_in_flight_is_503_at_once() {
+    let settings = [("REQUEST_TIMEOUT", "1s"), ("MAX_REQUESTS_IN_FLIGHT", "1")];
+    let mut shop = TestShop::with(Engine::Sqlite, &settings).await;
+    let features = vec![routes(), shop::health::routes()];
+    shop.router = shop::http::serve(shop.app.clone(), features);
+    let others = async {
+        let refused = shop.get("/api/v1/things/7/").expect(503).await;
+        assert_eq!(
+            (refused.code().as_str(), refused.header("retry-after")),
+            ("overloaded", "1")
+        );
+        for path in ["/livez", "/api/v1/readyz/", "/health"] {
+            shop.get(path).expect(200).await;
+        }
+    };
+    let slow = shop.get("/api/v1/things/slow/").expect(503);
+    let (slow, ()) = futures_util::future::join(slow, others).await;
+    assert_eq!(slow.code(), "timeout");
+    shop.get("/api/v1/things/7/").expect(200).await;
 }
 
 #[tokio::test]
