@@ -6,6 +6,10 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{
+    AdditionalProperties, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type,
+};
 
 use super::cancel_order::{self, Canceller};
 use super::find_orders::{self, Access, Filter};
@@ -328,10 +332,9 @@ pub(crate) struct OrderOut {
     shipping_total: String,
     tax_total: String,
     total_amount: String,
-    /// A text or an object, as it was given.
-    #[schema(value_type = Option<serde_json::Value>)]
+    #[schema(schema_with = address_schema)]
     shipping_address: Option<Box<RawValue>>,
-    #[schema(value_type = Option<serde_json::Value>)]
+    #[schema(schema_with = address_schema)]
     billing_address: Option<Box<RawValue>>,
     note: String,
     items: Vec<OrderItemOut>,
@@ -415,6 +418,34 @@ impl OrderOut {
     fn to_text(&self) -> Result<String> {
         serde_json::to_string(self).map_err(Error::internal)
     }
+}
+
+/// As it was given: a text, an object with any members, or none.
+fn address_schema() -> RefOr<Schema> {
+    let of = |kind: Type| ObjectBuilder::new().schema_type(kind);
+    let mut object =
+        of(Type::Object).additional_properties(Some(AdditionalProperties::FreeForm(true)));
+    for member in [
+        "full_name",
+        "line1",
+        "line2",
+        "city",
+        "region",
+        "postal_code",
+        "country",
+        "phone",
+    ] {
+        let any = ObjectBuilder::new().schema_type(SchemaType::AnyValue);
+        object = object.property(member, any);
+    }
+    OneOfBuilder::new()
+        .description(Some(
+            "A text or an object, as it was given. An object may have other members too.",
+        ))
+        .item(of(Type::String))
+        .item(object)
+        .item(of(Type::Null))
+        .into()
 }
 
 /// Stored as JSON, shown as it is; what is none is shown as a text.

@@ -141,6 +141,7 @@ fn fits(value: &Value, schema: &Value, at: &str) -> Result<(), String> {
                 Some(schema) => fits(value, schema, &format!("{at}/{name}"))?,
                 // Errors carry their fields beside their members.
                 None if declared.is_some()
+                    && schema["additionalProperties"] != true
                     && !declared.is_some_and(|all| {
                         all.contains_key("request_id") || all.contains_key("errors")
                     }) =>
