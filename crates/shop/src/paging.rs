@@ -258,19 +258,18 @@ pub fn windowed(mut select: Select, sort: &[SortKey], paging: &Paging) -> Result
         let (condition, args) = behind(sort, after);
         select = select.filter(&condition, args);
     }
-    let columns: Vec<String> = sort
-        .iter()
-        .map(|key| {
-            format!(
-                "{}{}",
-                key.column,
-                if key.descending { " DESC" } else { "" }
-            )
-        })
-        .collect();
     Ok(select
-        .order(&columns.join(", "))
+        .order(&columns(sort))
         .window(paging.limit(), paging.offset()))
+}
+
+/// What stands behind `ORDER BY`.
+pub fn columns(sort: &[SortKey]) -> String {
+    let columns = sort.iter().map(|key| {
+        let direction = if key.descending { " DESC" } else { "" };
+        format!("{}{direction}", key.column)
+    });
+    columns.collect::<Vec<_>>().join(", ")
 }
 
 /// Rows behind `after`: `a > ? OR (a = ? AND b > ?)`, with a first condition that an index can use.

@@ -27,6 +27,12 @@ pub struct Memory {
     snapshot: RwLock<Option<Arc<Snapshot>>>,
 }
 
+/// What a count is remembered under, a digest of its question: short, however long the question is.
+pub(super) type CountOf = [u8; 32];
+
+/// How many counts are remembered: with all that goes with them, less than 2 MB.
+const MOST_COUNTS: u64 = 10_000;
+
 /// The catalog at one generation.
 pub(super) struct Snapshot {
     generation: i64,
@@ -34,7 +40,7 @@ pub(super) struct Snapshot {
     writes: AtomicU64,
     pub(super) tree: Tree,
     totals: OnceCell<Vec<i64>>,
-    counts: moka::sync::Cache<String, (Time, i64)>,
+    counts: moka::sync::Cache<CountOf, (Time, i64)>,
 }
 
 impl Memory {
@@ -61,7 +67,8 @@ pub(super) async fn current(app: &App) -> Result<Arc<Snapshot>> {
     {
         return Ok(Arc::clone(known));
     }
-    let conn = app.db.replica().await?;
+    // A replica may not have heard yet of the write that is asked about.
+    let conn = app.db.read().await?;
     let generation = store::generation(&conn).await?;
     if let Some(known) = known
         && known.generation == generation
@@ -76,7 +83,7 @@ pub(super) async fn current(app: &App) -> Result<Arc<Snapshot>> {
         writes: AtomicU64::new(writes),
         tree: Tree::new(categories::store::list_categories(&conn).await?),
         totals: OnceCell::new(),
-        counts: moka::sync::Cache::new(10_000),
+        counts: moka::sync::Cache::new(MOST_COUNTS),
     });
     *memory
         .snapshot
@@ -89,7 +96,7 @@ impl Snapshot {
     /// How many products each category of the tree shows, with those below it.
     pub(super) async fn totals(&self, app: &App) -> Result<&[i64]> {
         let totals = self.totals.get_or_try_init(|| async {
-            let conn = app.db.replica().await?;
+            let conn = app.db.read().await?;
             let own: HashMap<CategoryId, i64> = categories::store::count_products(&conn)
                 .await?
                 .into_iter()
@@ -99,17 +106,19 @@ impl Snapshot {
         Ok(totals.await?)
     }
 
-    /// A count that is remembered under `name`.
+    /// A count that is remembered under `name`: until the catalog changes or, where stock or a replica that comes
+    /// late may change it, for a second.
     pub(super) async fn count(
         &self,
         app: &App,
-        name: String,
+        name: CountOf,
         moves_with_stock: bool,
         count: impl Future<Output = Result<i64>>,
     ) -> Result<i64> {
         let now = app.clock.now();
         if let Some((at, count)) = self.counts.get(&name)
-            && (!moves_with_stock || now.since(at) < FRESH)
+            && (!(moves_with_stock || app.config.database_read_url.is_some())
+                || now.since(at) < FRESH)
         {
             return Ok(count);
         }

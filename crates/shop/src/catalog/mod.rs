@@ -24,7 +24,7 @@ use crate::values::Key;
 
 pub use memory::Memory;
 pub use products::api::ProductOut;
-pub use products::{Product, Variant, products_by_id};
+pub use products::{Product, Variant};
 
 const SLUG_RULE: &str = "Use lowercase letters, digits and single dashes; not digits alone, and not a word that is part of a path.";
 

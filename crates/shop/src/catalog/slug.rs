@@ -1,6 +1,12 @@
 //! Names for URLs, made from names for people.
 
+use std::collections::HashSet;
+
+use db::Tx;
+
 use super::search::fold;
+use super::{SLUG_RULE, store};
+use crate::error::{Code, Error, Result};
 
 const MAX_SLUG: usize = 80;
 
@@ -14,9 +20,62 @@ const ROUTE_WORDS: &[&str] = &[
     "low-stock",
 ];
 
+/// What has slugs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Product,
+    Category,
+}
+
+impl Kind {
+    /// One of them, and many.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Kind::Product => ("product", "products"),
+            Kind::Category => ("category", "categories"),
+        }
+    }
+}
+
+/// A slug that somebody chose: 400 when it cannot be one, 409 when it is taken.
+pub(super) async fn chosen(tx: &Tx, kind: Kind, slug: &str) -> Result<String> {
+    if !is_usable(slug) {
+        return Err(Error::field("slug", "invalid", SLUG_RULE));
+    }
+    let slug = slug.to_owned();
+    if store::taken_slugs(tx, kind, std::slice::from_ref(&slug))
+        .await?
+        .is_empty()
+    {
+        Ok(slug)
+    } else {
+        let (one, _) = kind.words();
+        Err(Code::Duplicate.with(format!("A {one} with the slug \"{slug}\" already exists.")))
+    }
+}
+
+/// `slug`, or the first of `slug-2`, `slug-3`, … that is not taken nor among `others`.
+pub(super) async fn free(
+    tx: &Tx,
+    kind: Kind,
+    slug: &str,
+    others: &HashSet<String>,
+) -> Result<String> {
+    for round in 0..4 {
+        let candidates = candidates(slug, round);
+        let taken = store::taken_slugs(tx, kind, &candidates).await?;
+        let is_free = |slug: &String| !taken.contains(slug) && !others.contains(slug);
+        if let Some(free) = candidates.into_iter().find(is_free) {
+            return Ok(free);
+        }
+    }
+    let (_, many) = kind.words();
+    Err(Code::Duplicate.with(format!("There are too many {many} of this name.")))
+}
+
 /// A slug for `name`, or `None` when no Latin letter or digit is in it: then the caller takes the id.
-/// `kind` (`product`, `category`) goes before what would be read as an id or as a route.
-pub(super) fn slug_of(name: &str, kind: &str) -> Option<String> {
+/// The word for the kind goes before what would be read as an id or as a route.
+pub(super) fn slug_of(name: &str, kind: Kind) -> Option<String> {
     let mut slug = String::new();
     for letter in fold(name).chars() {
         if slug.len() >= MAX_SLUG {
@@ -34,13 +93,13 @@ pub(super) fn slug_of(name: &str, kind: &str) -> Option<String> {
     } else if is_usable(slug) {
         Some(slug.to_owned())
     } else {
-        Some(format!("{kind}-{slug}"))
+        Some(format!("{}-{slug}", kind.words().0))
     }
 }
 
 /// May somebody call a product or category so? Lowercase letters, digits and single dashes; not all digits, not a
 /// word of the route table.
-pub(super) fn is_usable(slug: &str) -> bool {
+fn is_usable(slug: &str) -> bool {
     let parts_are_words = slug.split('-').all(|part| {
         !part.is_empty()
             && part
@@ -54,7 +113,7 @@ pub(super) fn is_usable(slug: &str) -> bool {
 }
 
 /// `slug` itself and then `slug-2`, `slug-3`, …: which of them are worth asking for, round by round.
-pub(super) fn candidates(slug: &str, round: u32) -> Vec<String> {
+fn candidates(slug: &str, round: u32) -> Vec<String> {
     let numbers = match round {
         0 => return vec![slug.to_owned()],
         1 => 2..=20,
@@ -71,11 +130,11 @@ mod tests {
     #[test]
     fn names_become_lowercase_words_with_dashes() {
         assert_eq!(
-            slug_of("Crème Brûlée & Straße", "product").as_deref(),
+            slug_of("Crème Brûlée & Straße", Kind::Product).as_deref(),
             Some("creme-brulee-strasse")
         );
         assert_eq!(
-            slug_of("  Men's  T-Shirt (XL) ", "product").as_deref(),
+            slug_of("  Men's  T-Shirt (XL) ", Kind::Product).as_deref(),
             Some("mens-t-shirt-xl")
         );
     }
@@ -83,20 +142,23 @@ mod tests {
     #[test]
     fn a_slug_is_never_an_id_nor_a_route() {
         assert_eq!(
-            slug_of("2024", "category").as_deref(),
+            slug_of("2024", Kind::Category).as_deref(),
             Some("category-2024")
         );
         assert_eq!(
-            slug_of("Featured", "product").as_deref(),
+            slug_of("Featured", Kind::Product).as_deref(),
             Some("product-featured")
         );
-        assert_eq!(slug_of("All", "category").as_deref(), Some("category-all"));
+        assert_eq!(
+            slug_of("All", Kind::Category).as_deref(),
+            Some("category-all")
+        );
     }
 
     #[test]
     fn a_name_without_latin_letters_has_none() {
-        assert_eq!(slug_of("дом", "category"), None);
-        assert_eq!(slug_of("茶 ☕", "category"), None);
+        assert_eq!(slug_of("дом", Kind::Category), None);
+        assert_eq!(slug_of("茶 ☕", Kind::Category), None);
     }
 
     #[test]
@@ -112,7 +174,7 @@ mod tests {
     #[test]
     fn long_names_are_cut_at_a_length() {
         assert!(
-            slug_of(&"word ".repeat(500), "product")
+            slug_of(&"word ".repeat(500), Kind::Product)
                 .is_some_and(|slug| slug.len() <= MAX_SLUG && is_usable(&slug))
         );
     }

@@ -1,8 +1,10 @@
-//! SQL of the catalog as a whole: its generation.
+//! SQL of the catalog as a whole: its generation, and the slugs of its tables.
 
-use db::{Conn, Tx, args};
+use db::{Conn, Select, Tx, args};
 
+use super::slug::Kind;
 use crate::error::Result;
+use crate::paging::padded;
 
 const BUMP_GENERATION: &str = "UPDATE generations SET value = value + 1 WHERE area = 'catalog'";
 const GENERATION: &str = "SELECT value FROM generations WHERE area = 'catalog'";
@@ -19,4 +21,16 @@ pub(super) async fn bump_generation(tx: &Tx) -> Result<()> {
 
 pub(super) async fn generation(conn: &Conn) -> Result<i64> {
     Ok(conn.one(GENERATION, args![]).await?)
+}
+
+/// Which of these slugs are taken.
+pub(super) async fn taken_slugs(conn: &Conn, kind: Kind, slugs: &[String]) -> Result<Vec<String>> {
+    if slugs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let select = Select::new(match kind {
+        Kind::Product => "SELECT slug FROM products",
+        Kind::Category => "SELECT slug FROM categories",
+    });
+    Ok(select.filter_in("slug", padded(slugs)).all(conn).await?)
 }

@@ -151,6 +151,16 @@ both! {
         }
     }
 
+    async fn many_ids_are_refused_before_they_are_read(shop: TestShop) {
+        let ids = |ids: Vec<String>| format!("{PRODUCTS}?id__in={}", ids.join(","));
+        shop.get(&ids((1..=100).map(|id| id.to_string()).collect())).expect(200).await;
+        for many in [(1..=101).map(|id| id.to_string()).collect(), vec![String::new(); 7800]] {
+            let answer = shop.get(&ids(many)).expect(400).await;
+            assert_eq!(answer.json()["errors"][0]["code"], "max_length");
+            assert!(answer.body.len() < 1024, "{}", answer.text());
+        }
+    }
+
     async fn hostile_text_is_text(shop: TestShop) {
         let admin = shop.admin().await;
         small_shop(&shop, &admin).await;
@@ -484,4 +494,13 @@ both! {
         assert_eq!(slugs.len(), 8);
         assert_sound(&shop).await;
     }
+}
+
+#[tokio::test]
+async fn a_node_sees_its_own_categories_though_the_replica_is_late() {
+    let shop = TestShop::beside_a_late_replica().await;
+    let admin = shop.admin().await;
+    assert_eq!(shop.get(CATEGORIES).expect(200).await.json()["count"], 0);
+    category(&shop, &admin, json!({"name": "Tea"})).await;
+    assert_eq!(shop.get(CATEGORIES).expect(200).await.json()["count"], 1);
 }

@@ -1,5 +1,7 @@
 //! Makes a category, or changes one.
 
+use std::collections::HashSet;
+
 use db::Tx;
 use serde_json::Value;
 
@@ -8,10 +10,10 @@ use super::store;
 use crate::app::App;
 use crate::audit::{self, Action};
 use crate::caller::Admin;
-use crate::catalog::slug::{candidates, is_usable, slug_of};
+use crate::catalog::slug::{self, Kind, slug_of};
 use crate::catalog::{self, changed};
 use crate::clock::Time;
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::ids::CategoryId;
 use crate::transact;
 use crate::values::Key;
@@ -72,7 +74,7 @@ pub async fn update_category(
             Some(Some(key)) => Some(new_parent(tx, old.id, key).await?),
         };
         let slug = match &changes.slug {
-            Some(slug) if *slug != old.slug => chosen_slug(tx, slug).await?,
+            Some(slug) if *slug != old.slug => slug::chosen(tx, Kind::Category, slug).await?,
             _ => old.slug,
         };
         let category = Category {
@@ -143,9 +145,9 @@ pub(in crate::catalog) async fn insert(
     now: Time,
 ) -> Result<CategoryId> {
     let slug = match slug {
-        Some(slug) => Some(chosen_slug(tx, slug).await?),
-        None => match slug_of(name, "category") {
-            Some(slug) => Some(free_slug(tx, &slug).await?),
+        Some(slug) => Some(slug::chosen(tx, Kind::Category, slug).await?),
+        None => match slug_of(name, Kind::Category) {
+            Some(slug) => Some(slug::free(tx, Kind::Category, &slug, &HashSet::new()).await?),
             None => None,
         },
     };
@@ -154,7 +156,13 @@ pub(in crate::catalog) async fn insert(
     let id =
         store::insert_category(tx, name, at_first, description, parent, external_id, now).await?;
     if slug.is_none() {
-        let slug = free_slug(tx, &format!("category-{id}")).await?;
+        let slug = slug::free(
+            tx,
+            Kind::Category,
+            &format!("category-{id}"),
+            &HashSet::new(),
+        )
+        .await?;
         store::set_slug(tx, id, &slug).await?;
     }
     Ok(id)
@@ -199,30 +207,4 @@ fn too_deep() -> Error {
         "too_deep",
         format!("Categories are nested at most {MAX_DEPTH} levels deep."),
     )
-}
-
-async fn chosen_slug(tx: &Tx, slug: &str) -> Result<String> {
-    if !is_usable(slug) {
-        return Err(Error::field("slug", "invalid", catalog::SLUG_RULE));
-    }
-    if !store::taken_slugs(tx, &[slug.to_owned()]).await?.is_empty() {
-        return Err(Code::Duplicate.with(format!(
-            "A category with the slug \"{slug}\" already exists."
-        )));
-    }
-    Ok(slug.to_owned())
-}
-
-async fn free_slug(tx: &Tx, slug: &str) -> Result<String> {
-    for round in 0..4 {
-        let candidates = candidates(slug, round);
-        let taken = store::taken_slugs(tx, &candidates).await?;
-        if let Some(free) = candidates
-            .into_iter()
-            .find(|candidate| !taken.contains(candidate))
-        {
-            return Ok(free);
-        }
-    }
-    Err(Code::Duplicate.with("There are too many categories of this name."))
 }

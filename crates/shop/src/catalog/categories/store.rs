@@ -1,6 +1,6 @@
 //! SQL of categories.
 
-use db::{Conn, Select, Tx, args};
+use db::{Conn, Tx, args};
 
 use super::category::Category;
 use crate::clock::Time;
@@ -93,14 +93,6 @@ pub(super) async fn ancestors(conn: &Conn, id: CategoryId) -> Result<Vec<Categor
 /// How many levels a category and all below it have.
 pub(super) async fn height(conn: &Conn, id: CategoryId) -> Result<i64> {
     Ok(conn.one(HEIGHT, args![id]).await?)
-}
-
-/// Which of these are taken.
-pub(super) async fn taken_slugs(conn: &Conn, slugs: &[String]) -> Result<Vec<String>> {
-    Ok(Select::new("SELECT slug FROM categories")
-        .filter_in("slug", slugs)
-        .all(conn)
-        .await?)
 }
 
 /// How many products each category shows, without those of its children.

@@ -1,6 +1,6 @@
 //! Looks at products: one, a page of them, those that stand out.
 
-use db::{Conn, Engine, Value};
+use db::Value;
 
 use super::filter::{BY_ID, Filter, SORTABLE};
 use super::product::Product;
@@ -8,7 +8,6 @@ use super::store;
 use crate::app::App;
 use crate::catalog::memory;
 use crate::error::{Error, Result};
-use crate::ids::ProductId;
 use crate::paging::{self, Page, Paging, SortKey};
 use crate::values::Key;
 
@@ -91,20 +90,6 @@ pub(super) async fn low_stock_products(app: &App, paging: &Paging) -> Result<Pag
         ..Filter::default()
     };
     list_products(app, filter, None, Some("id"), paging).await
-}
-
-/// Products by id, hidden ones too, in no particular order: for the cart and the orders.
-pub async fn products_by_id(
-    conn: &Conn,
-    engine: Engine,
-    ids: &[ProductId],
-) -> Result<Vec<Product>> {
-    let filter = Filter {
-        ids: Some(ids.to_vec()),
-        ..Filter::default()
-    };
-    let limit = i64::try_from(ids.len()).unwrap_or(i64::MAX);
-    store::top_products(conn, engine, &filter, &[BY_ID], limit).await
 }
 
 fn key_of(product: &Product, key: &SortKey) -> Value {

@@ -1,5 +1,7 @@
 //! Makes products: one that somebody describes, or many from a file.
 
+use std::collections::HashSet;
+
 use db::Tx;
 use serde_json::Value;
 
@@ -9,10 +11,10 @@ use super::store::{self, Written};
 use crate::app::App;
 use crate::audit::{self, Action};
 use crate::caller::Admin;
-use crate::catalog::slug::{candidates, is_usable, slug_of};
+use crate::catalog::slug::{self, Kind, slug_of};
 use crate::catalog::{self, categories, changed, search};
 use crate::clock::Time;
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::ids::{CategoryId, ProductId, UserId};
 use crate::inventory;
 use crate::transact;
@@ -41,7 +43,7 @@ pub async fn create_product(app: &App, by: Option<&Admin>, wish: &ProductWish) -
     let product = transact!(app.db, tx => {
         catalog::store::bump_generation(tx).await?;
         if let Some(slug) = &wish.slug {
-            check_slug(tx, slug).await?;
+            slug::chosen(tx, Kind::Product, slug).await?;
         }
         let new = NewProduct {
             name,
@@ -104,7 +106,8 @@ pub(super) async fn insert_all(
     let ids = store::insert_products(tx, &rows, now).await?;
     for (&id, slug) in ids.iter().zip(&slugs) {
         if slug.starts_with('~') {
-            let slug = free_slug(tx, &format!("product-{id}")).await?;
+            let slug =
+                slug::free(tx, Kind::Product, &format!("product-{id}"), &HashSet::new()).await?;
             store::set_slug(tx, id, &slug).await?;
         }
     }
@@ -158,61 +161,25 @@ async fn free_slugs(tx: &Tx, products: &[NewProduct<'_>]) -> Result<Vec<String>>
         .map(|p| {
             p.slug
                 .map(str::to_owned)
-                .or_else(|| slug_of(p.name, "product"))
+                .or_else(|| slug_of(p.name, Kind::Product))
         })
         .collect();
     let known: Vec<String> = wanted.iter().flatten().cloned().collect();
-    let mut taken: std::collections::HashSet<String> = if known.is_empty() {
-        Default::default()
-    } else {
-        store::taken_slugs(tx, &known).await?.into_iter().collect()
-    };
+    let mut taken: HashSet<String> = catalog::store::taken_slugs(tx, Kind::Product, &known)
+        .await?
+        .into_iter()
+        .collect();
     let mut slugs = Vec::with_capacity(products.len());
     for (at, slug) in wanted.into_iter().enumerate() {
         let slug = match slug {
             None => format!("~{at}"),
             Some(slug) if !taken.contains(&slug) => slug,
-            Some(slug) => free_slug_but(tx, &slug, &taken).await?,
+            Some(slug) => slug::free(tx, Kind::Product, &slug, &taken).await?,
         };
         taken.insert(slug.clone());
         slugs.push(slug);
     }
     Ok(slugs)
-}
-
-pub(super) async fn free_slug(tx: &Tx, slug: &str) -> Result<String> {
-    free_slug_but(tx, slug, &Default::default()).await
-}
-
-async fn free_slug_but(
-    tx: &Tx,
-    slug: &str,
-    but: &std::collections::HashSet<String>,
-) -> Result<String> {
-    for round in 0..4 {
-        let candidates = candidates(slug, round);
-        let taken = store::taken_slugs(tx, &candidates).await?;
-        if let Some(free) = candidates
-            .into_iter()
-            .find(|slug| !taken.contains(slug) && !but.contains(slug))
-        {
-            return Ok(free);
-        }
-    }
-    Err(Code::Duplicate.with("There are too many products of this name."))
-}
-
-/// A slug that somebody chose: 400 when it cannot be one, 409 when it is taken.
-pub(super) async fn check_slug(tx: &Tx, slug: &str) -> Result<()> {
-    if !is_usable(slug) {
-        return Err(Error::field("slug", "invalid", catalog::SLUG_RULE));
-    }
-    if !store::taken_slugs(tx, &[slug.to_owned()]).await?.is_empty() {
-        return Err(Code::Duplicate.with(format!(
-            "A product with the slug \"{slug}\" already exists."
-        )));
-    }
-    Ok(())
 }
 
 pub(super) async fn find_category(tx: &Tx, key: Option<&Key>) -> Result<Option<CategoryId>> {

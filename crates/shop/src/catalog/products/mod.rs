@@ -13,7 +13,6 @@ mod product;
 pub(super) mod store;
 mod update_product;
 
-pub use browse::products_by_id;
 pub use create_product::{ProductWish, create_product};
 pub use delete_product::delete_product;
 pub(crate) use import_products::{ImportedProduct, import_products, preview_products};

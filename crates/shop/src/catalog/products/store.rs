@@ -3,16 +3,18 @@
 use std::collections::HashMap;
 
 use db::{Conn, DbError, Engine, Select, Tx, Value, args, args_vec};
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::try_join_all;
+use sha2::{Digest, Sha256};
 
 use super::filter::Filter;
 use super::plan::PlannedVariant;
 use super::product::{CategoryLabel, Product, ProductOption, Variant};
+use crate::catalog::memory::CountOf;
 use crate::catalog::search;
 use crate::clock::Time;
 use crate::error::{Code, Error, Result};
 use crate::ids::{CategoryId, ProductId, VariantId};
-use crate::paging::{Paging, SortKey, padded, windowed};
+use crate::paging::{Paging, SortKey, columns, padded, windowed};
 use crate::values::Key;
 
 // A page of ids first, from an index alone; then, of these few, everything: one row a variant.
@@ -195,7 +197,7 @@ pub(super) async fn top_products(
     limit: i64,
 ) -> Result<Vec<Product>> {
     let page = filtered(engine, SHOW, filter)
-        .order(&order(sort))
+        .order(&columns(sort))
         .window(limit, 0);
     read(conn, shown(page, sort)).await
 }
@@ -217,9 +219,9 @@ pub(super) async fn count_products(conn: &Conn, engine: Engine, filter: &Filter)
 }
 
 /// The text and arguments of a filter: what a count is remembered under.
-pub(super) fn identity(engine: Engine, filter: &Filter) -> String {
+pub(super) fn identity(engine: Engine, filter: &Filter) -> CountOf {
     let select = filtered(engine, "", filter);
-    format!("{}{:?}", select.sql(), select.args())
+    Sha256::digest(format!("{}{:?}", select.sql(), select.args())).into()
 }
 
 db::record! {
@@ -252,14 +254,6 @@ pub(super) async fn known_skus(
         .into_iter()
         .map(|known| (known.sku.clone(), known))
         .collect())
-}
-
-/// Which of these are taken.
-pub(super) async fn taken_slugs(conn: &Conn, slugs: &[String]) -> Result<Vec<String>> {
-    Ok(Select::new("SELECT slug FROM products")
-        .filter_in("slug", padded(slugs))
-        .all(conn)
-        .await?)
 }
 
 /// Locks a product until the transaction ends, so that nobody else writes it meanwhile.
@@ -383,13 +377,15 @@ pub(super) async fn insert_variants(
             ]
         })
         .collect();
-    // All answers are waited for, so that the first one refused says whose SKU it was.
-    let answers = join_all(rows.iter().map(|row| tx.one(INSERT_VARIANT, row))).await;
-    answers
-        .into_iter()
+    // Answers come in the order of the rows: the first that is refused says whose SKU it was, and ends it.
+    let inserted = rows
+        .iter()
         .zip(variants)
-        .map(|(id, (_, _, variant))| id.map_err(|error| taken(error, variant)))
-        .collect()
+        .map(async |(row, (_, _, variant))| {
+            let id = tx.one(INSERT_VARIANT, row).await;
+            id.map_err(|error| taken(error, variant))
+        });
+    try_join_all(inserted).await
 }
 
 pub(super) async fn update_variant(
@@ -515,21 +511,7 @@ fn filtered(engine: Engine, head: &str, filter: &Filter) -> Select {
 
 fn shown(page: Select, sort: &[SortKey]) -> Select {
     page.then(SHOWN, [])
-        .order(&format!("{}, v.position, v.id", order(sort)))
-}
-
-fn order(sort: &[SortKey]) -> String {
-    let columns: Vec<String> = sort
-        .iter()
-        .map(|key| {
-            format!(
-                "{}{}",
-                key.column,
-                if key.descending { " DESC" } else { "" }
-            )
-        })
-        .collect();
-    columns.join(", ")
+        .order(&format!("{}, v.position, v.id", columns(sort)))
 }
 
 async fn read(conn: &Conn, select: Select) -> Result<Vec<Product>> {

@@ -2,13 +2,14 @@
 
 use db::Tx;
 
-use super::create_product::{ProductWish, check_slug, find_category, found};
+use super::create_product::{ProductWish, find_category, found};
 use super::plan::{Plan, plan};
 use super::product::Product;
 use super::store::{self, Written};
 use crate::app::App;
 use crate::audit::{self, Action};
 use crate::caller::Admin;
+use crate::catalog::slug::{self, Kind};
 use crate::catalog::{self, changed, search};
 use crate::clock::Time;
 use crate::error::{Error, Result};
@@ -56,7 +57,7 @@ pub(crate) async fn change_product(
     };
     let slug = match &wish.slug {
         Some(slug) if *slug != old.slug => {
-            check_slug(tx, slug).await?;
+            slug::chosen(tx, Kind::Product, slug).await?;
             slug
         }
         _ => &old.slug,

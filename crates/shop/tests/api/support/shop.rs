@@ -18,7 +18,7 @@ pub struct TestShop {
     pub clock: Clock,
     pub router: Router,
     // Dropped last: the app holds connections.
-    _scratch: Scratch,
+    _scratch: Vec<Scratch>,
 }
 
 impl TestShop {
@@ -29,7 +29,18 @@ impl TestShop {
     /// A shop with settings of its own: `("CART_MAX_LINES", "3")`.
     pub async fn with(engine: Engine, settings: &[(&str, &str)]) -> Self {
         let scratch = databases::scratch(engine).await;
-        let app = app(&scratch, settings).await;
+        Self::of(app(&scratch, settings).await, vec![scratch])
+    }
+
+    /// A shop on PostgreSQL whose replica hears of nothing.
+    pub async fn beside_a_late_replica() -> Self {
+        let replica = databases::scratch(Engine::Postgres).await;
+        let mut scratch = databases::scratch(Engine::Postgres).await;
+        scratch.options.read_url = Some(replica.options.url.clone());
+        Self::of(app(&scratch, &[]).await, vec![scratch, replica])
+    }
+
+    fn of(app: App, scratch: Vec<Scratch>) -> Self {
         TestShop {
             clock: app.clock.clone(),
             router: shop::http::router(app.clone()),
