@@ -2,7 +2,8 @@
 
 use std::ops::Deref;
 
-/// A deliverable address, as it was typed. Two that differ only in case are one account: compare by [`Email::key`].
+/// A deliverable address, as it was typed. Two that differ only in case are one account: `accounts` compares their
+/// keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Email(String);
 
@@ -27,11 +28,6 @@ impl Email {
         let domain_ok =
             domain.len() <= 190 && domain.contains('.') && domain.split('.').all(label_ok);
         (local_ok && domain_ok).then(|| Email(text.to_owned()))
-    }
-
-    /// What is unique of it.
-    pub fn key(&self) -> String {
-        self.0.to_ascii_lowercase()
     }
 }
 
@@ -141,7 +137,6 @@ mod tests {
         ] {
             assert!(Email::parse(bad).is_none(), "{bad}");
         }
-        assert_eq!(Email::parse("Case@X.org").unwrap().key(), "case@x.org");
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub(super) fn split_name(name: &str) -> (String, String) {
 }
 
 /// What an e-mail address or a username is looked up by: neither cares for case.
-pub(super) fn key(name: &str) -> String {
+pub(crate) fn key(name: &str) -> String {
     name.trim().to_lowercase()
 }
 

@@ -34,6 +34,7 @@ use std::num::NonZero;
 use std::time::Duration;
 
 pub use account::Account;
+pub(crate) use account::key;
 pub use api::routes;
 pub use authenticate::authenticate;
 pub use create_superuser::{NewSuperuser, create_superuser};

@@ -125,7 +125,7 @@ pub(super) async fn import_user(
     let joined = user.joined.unwrap_or(now);
     let args = args![
         &*user.email,
-        user.email.key(),
+        account::key(&user.email),
         username,
         username.map(account::key),
         &user.password_hash,

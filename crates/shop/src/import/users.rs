@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use super::pace::Pace;
 use super::rows::{Column, Row, Rows};
 use super::{Fault, Options, Progress, Report};
-use crate::accounts::{ImportedUser, adopt_hash, import_users as write};
+use crate::accounts::{ImportedUser, adopt_hash, import_users as write, key};
 use crate::app::App;
 use crate::caller::Role;
 use crate::clock::Time;
@@ -91,7 +91,7 @@ fn read(file: &Path, options: &Options) -> Result<(Vec<ImportedUser>, Report)> {
         report.rows += 1;
         let user = row.and_then(|row| {
             let user = user(&row)?;
-            match seen.insert(user.email.key()) {
+            match seen.insert(key(&user.email)) {
                 true => Ok(user),
                 false => Err(row.fault("the email address stands twice")),
             }
