@@ -55,6 +55,8 @@ pub struct Config {
     pub database_prepared_statements: bool,
     /// Empty until `open_data_folder`, when it is to be generated.
     pub secret_key: Secret,
+    /// While keys are changed: access tokens of this one still count.
+    pub secret_key_previous: Option<Secret>,
     /// Without a slash at the end.
     pub public_url: String,
     pub allowed_hosts: Vec<String>,
@@ -243,6 +245,7 @@ fn build(r: &mut Reader) -> Result<Config> {
         secret_key: r
             .secret("SECRET_KEY", "generated into the data folder")
             .unwrap_or_default(),
+        secret_key_previous: r.secret("SECRET_KEY_PREVIOUS", ""),
         public_url: r.url("PUBLIC_URL", &url_of(bind))?,
         allowed_hosts: Vec::new(),
         cors_allowed_origins: Origins::default(),

@@ -70,7 +70,14 @@ impl Accounts {
         let secret = config.secret_key.expose().as_bytes();
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         Accounts {
-            keys: tokens::TokenKeys::new(secret, config.access_token_ttl),
+            keys: tokens::TokenKeys::new(
+                secret,
+                config
+                    .secret_key_previous
+                    .as_ref()
+                    .map(|key| key.expose().as_bytes()),
+                config.access_token_ttl,
+            ),
             hasher: hashing::Hasher::new(cores),
             rules: passwords::PasswordRules {
                 min_length: config.password_min_length,

@@ -24,7 +24,11 @@ const LEEWAY: i64 = 5;
 /// The keys that tokens are made and checked with.
 pub(super) struct TokenKeys {
     sign: EncodingKey,
+    /// Names the key in the head of a token.
+    kid: String,
     verify: DecodingKey,
+    /// The key before this one, whose tokens count until they expire.
+    previous: Option<(String, DecodingKey)>,
     validation: Validation,
     successor: [u8; 32],
     access_ttl: Duration,
@@ -52,7 +56,7 @@ struct Claims {
 
 impl TokenKeys {
     /// `secret` signs access tokens as it is, so that others who know it can check them.
-    pub(super) fn new(secret: &[u8], access_ttl: Duration) -> Self {
+    pub(super) fn new(secret: &[u8], previous: Option<&[u8]>, access_ttl: Duration) -> Self {
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&[AUDIENCE]);
@@ -62,7 +66,9 @@ impl TokenKeys {
         validation.validate_nbf = false;
         TokenKeys {
             sign: EncodingKey::from_secret(secret),
+            kid: kid(secret),
             verify: DecodingKey::from_secret(secret),
+            previous: previous.map(|secret| (kid(secret), DecodingKey::from_secret(secret))),
             validation,
             successor: hmac(secret, b"cartwright refresh token successor"),
             access_ttl,
@@ -74,6 +80,7 @@ impl TokenKeys {
         let issued = now.seconds();
         let header = Header {
             typ: Some(TYPE.to_owned()),
+            kid: Some(self.kid.clone()),
             ..Header::new(Algorithm::HS256)
         };
         let claims = Claims {
@@ -95,8 +102,9 @@ impl TokenKeys {
     /// `token_expired` when it is ours but old; `token_invalid` when it is anything else.
     pub(super) fn read_access(&self, token: &str, now: Time) -> Result<AccessClaims> {
         let invalid = || Error::from(Code::TokenInvalid);
-        let token = jsonwebtoken::decode::<Claims>(token, &self.verify, &self.validation)
-            .map_err(|_| invalid())?;
+        let key = self.key_of(token);
+        let token =
+            jsonwebtoken::decode::<Claims>(token, key, &self.validation).map_err(|_| invalid())?;
         if token.header.typ.as_deref() != Some(TYPE) {
             return Err(invalid());
         }
@@ -110,6 +118,18 @@ impl TokenKeys {
             return Err(Code::TokenExpired.into());
         }
         Ok(AccessClaims { user, session })
+    }
+
+    /// The head of a token chooses between two keys and nothing else.
+    fn key_of(&self, token: &str) -> &DecodingKey {
+        let Some((old, key)) = &self.previous else {
+            return &self.verify;
+        };
+        let header = jsonwebtoken::decode_header(token).ok();
+        match header.and_then(|header| header.kid) {
+            Some(kid) if kid == *old => key,
+            _ => &self.verify,
+        }
     }
 
     /// The one token that follows `token`. It can be made again, for a client that lost the answer, without being stored.
@@ -154,6 +174,11 @@ impl std::fmt::Debug for RefreshToken {
     }
 }
 
+/// The name of a key, which says nothing of it.
+fn kid(secret: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(&hmac(secret, b"cartwright key id")[..6])
+}
+
 /// Bytes from the operating system's generator.
 pub(super) fn random_bytes<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
@@ -183,7 +208,7 @@ mod tests {
     };
 
     fn keys() -> TokenKeys {
-        TokenKeys::new(SECRET, Duration::from_secs(900))
+        TokenKeys::new(SECRET, None, Duration::from_secs(900))
     }
 
     fn code(result: Result<AccessClaims>) -> Code {
@@ -280,6 +305,7 @@ mod tests {
     fn a_signature_of_another_key_is_no_signature() {
         let other = TokenKeys::new(
             b"another secret of thirty-two bytes.",
+            None,
             Duration::from_secs(900),
         );
         let token = other.issue_access(ANN, NOW).unwrap();
@@ -298,6 +324,21 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn tokens_of_the_key_before_count_until_they_expire() {
+        let token = keys().issue_access(ANN, NOW).unwrap();
+        let new = b"the next secret of thirty-two bytes";
+        let rotated = TokenKeys::new(new, Some(SECRET), Duration::from_secs(900));
+        assert_eq!(rotated.read_access(&token, NOW).unwrap(), ANN);
+        let fresh = rotated.issue_access(ANN, NOW).unwrap();
+        assert_eq!(rotated.read_access(&fresh, NOW).unwrap(), ANN);
+        assert_eq!(code(keys().read_access(&fresh, NOW)), Code::TokenInvalid);
+        let later = NOW + Duration::from_secs(900);
+        assert_eq!(code(rotated.read_access(&token, later)), Code::TokenExpired);
+        let done = TokenKeys::new(new, None, Duration::from_secs(900));
+        assert_eq!(code(done.read_access(&token, NOW)), Code::TokenInvalid);
     }
 
     #[test]
@@ -320,7 +361,7 @@ mod tests {
         let second = keys().successor(&first);
         assert_eq!(keys().successor(&first), second);
         assert_ne!(
-            TokenKeys::new(b"another secret", Duration::ZERO).successor(&first),
+            TokenKeys::new(b"another secret", None, Duration::ZERO).successor(&first),
             second
         );
         assert_eq!(RefreshToken::parse(&second.reveal()), Some(second.clone()));

@@ -208,6 +208,7 @@ both! {
         assert_eq!(ada.cart(&shop).expect(200).await.json()["total_items"], 1);
     }
 
+    /// AD-02
     async fn another_site_cannot_write_by_cookie_alone(shop: TestShop) {
         let mug = sell(&shop, "Mug", 1250, 30).await;
         let Buyer::Guest(token) = Buyer::guest(&shop, mug, 1).await else { unreachable!() };

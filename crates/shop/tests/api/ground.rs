@@ -537,6 +537,7 @@ async fn a_request_id_is_taken_over_or_made() {
     assert_eq!(made.header("x-request-id").len(), 24);
 }
 
+/// AD-04
 #[tokio::test]
 async fn every_answer_carries_the_security_headers() {
     let shop = shop().await;
@@ -650,6 +651,7 @@ async fn only_known_hosts_are_served() {
     }
 }
 
+/// AD-03
 #[tokio::test]
 async fn only_listed_sites_may_read() {
     let shop = shop().await;

@@ -99,6 +99,21 @@ both! {
         }
     }
 
+    /// AU-05
+    async fn a_wrong_password_and_an_unknown_account_are_answered_alike(shop: TestShop) {
+        shop.customer("alice").await;
+        let ask = async |name: &str| {
+            let body = json!({"email": name, "password": "wrong password"});
+            let ask = shop.post(LOGIN).from(fresh_address()).header("x-request-id", "same").json(body);
+            let answer = ask.send().await;
+            let headers: Vec<_> = answer.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+            (answer.status, headers.into_iter().filter(|(name, _)| name != "ratelimit").collect::<Vec<_>>(), answer.body)
+        };
+        for _ in 0..4 {
+            assert_eq!(ask("alice@example.org").await, ask("nobody@example.org").await);
+        }
+    }
+
     async fn an_account_has_one_lock_under_all_its_names(shop: TestShop) {
         let body = json!({"email": "ann@example.org", "username": "ann", "password": PASSWORD});
         shop.post("/api/v1/auth/register/").json(body).expect(201).await;

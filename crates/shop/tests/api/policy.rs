@@ -248,6 +248,35 @@ both! {
         shop.get("/api/v1/admin/users/").by(&eve).expect(403).await;
     }
 
+    /// AZ-11
+    async fn what_somebody_sees_is_kept_by_no_shared_cache(shop: TestShop) {
+        let alice = shop.customer("alice").await;
+        for path in ["/api/v1/auth/profile/", "/api/v1/orders/", "/api/v1/cart/", "/api/v1/auth/sessions/"] {
+            let answer = shop.get(path).by(&alice).header("x-forwarded-prefix", "/evil").header("x-forwarded-host", "evil.test").expect(200).await;
+            assert_eq!(answer.header("cache-control"), "no-store", "{path}");
+            assert!(!answer.text().contains("evil"), "{path}");
+        }
+        let public = shop.get("/api/v1/categories/").by(&alice).expect(200).await;
+        assert_eq!(public.header("cache-control"), "private, no-cache");
+        let vary = public.headers.get_all("vary").iter().any(|value| value.to_str().unwrap().contains("Authorization"));
+        assert!(vary);
+    }
+
+    /// AZ-12
+    async fn orders_of_a_guest_are_not_had_by_typing_in_their_address(shop: TestShop) {
+        let admin = shop.admin().await;
+        let product = shop.product(&admin, "19.99", 5).await;
+        let cart = shop.post("/api/v1/cart/items/").json(json!({"product_id": product.id})).expect(201).await;
+        let token = cart.header("x-cart-token").to_owned();
+        let body = json!({"email": "alice@example.org"});
+        let order = shop.post("/api/v1/orders/").header("x-cart-token", token).json(body).expect(201).await.json();
+
+        let alice = shop.customer("alice").await;
+
+        assert_eq!(shop.get("/api/v1/orders/").by(&alice).expect(200).await.json()["count"], 0);
+        shop.get(&format!("/api/v1/orders/{}/", order["id"])).by(&alice).expect(404).await;
+    }
+
     /// AZ-07
     async fn headers_make_nobody_somebody_else(shop: TestShop) {
         let admin = shop.admin().await;
