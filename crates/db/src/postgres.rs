@@ -626,9 +626,10 @@ impl From<tokio_postgres::Error> for DbError {
             }
             &SqlState::FOREIGN_KEY_VIOLATION => DbError::ForeignKey(constraint()),
             &SqlState::CHECK_VIOLATION => DbError::Check(constraint()),
-            &SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED => {
-                DbError::Conflict(text.into())
-            }
+            // The last is what statements behind a failed one of the same round trip hear.
+            &SqlState::T_R_SERIALIZATION_FAILURE
+            | &SqlState::T_R_DEADLOCK_DETECTED
+            | &SqlState::IN_FAILED_SQL_TRANSACTION => DbError::Conflict(text.into()),
             &SqlState::LOCK_NOT_AVAILABLE
             | &SqlState::QUERY_CANCELED
             | &SqlState::READ_ONLY_SQL_TRANSACTION => DbError::Unavailable(text.into()),
