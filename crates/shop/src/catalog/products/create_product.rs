@@ -49,7 +49,7 @@ pub async fn create_product(app: &App, by: Option<&Admin>, wish: &ProductWish) -
             name,
             slug: wish.slug.as_deref(),
             description: wish.description.as_deref().unwrap_or_default(),
-            category: find_category(tx, wish.category.as_ref().and_then(Option::as_ref)).await?,
+            category: category_of_new(tx, wish.category.as_ref().and_then(Option::as_ref), now).await?,
             image_url: wish.image_url.as_ref().and_then(Option::as_deref),
             is_active: wish.is_active.unwrap_or(true),
             is_featured: wish.is_featured.unwrap_or(false),
@@ -180,6 +180,20 @@ async fn free_slugs(tx: &Tx, products: &[NewProduct<'_>]) -> Result<Vec<String>>
         slugs.push(slug);
     }
     Ok(slugs)
+}
+
+/// The first product of a shop without any category may name the first category to be: it is made, as "General".
+async fn category_of_new(tx: &Tx, key: Option<&Key>, now: Time) -> Result<Option<CategoryId>> {
+    let first = Key::Id(1);
+    if key == Some(&first)
+        && categories::store::find_category(tx, &first)
+            .await?
+            .is_none()
+        && categories::store::list_categories(tx).await?.is_empty()
+    {
+        categories::insert(tx, "General", None, "", None, None, now).await?;
+    }
+    find_category(tx, key).await
 }
 
 pub(super) async fn find_category(tx: &Tx, key: Option<&Key>) -> Result<Option<CategoryId>> {
