@@ -40,7 +40,7 @@ fn routes() -> Routes {
     let op = || Op::new("test", "Test").public();
     Routes::tag("things")
         .post("/things/", make, op())
-        .get("/things/", list, op())
+        .get("/things/", list, op().query::<ThingQuery>())
         .get("/things/{id}/", show, op())
         .get("/things/large/", large, op())
         .get("/things/panic/", panic, op())

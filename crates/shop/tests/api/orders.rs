@@ -427,7 +427,7 @@ both! {
     }
 
     async fn a_customers_list_reads_the_customers_orders_only(s: Ready) {
-        let list = "FROM orders WHERE (user_id = $1) ORDER BY id DESC LIMIT";
+        let list = "FROM orders WHERE (user_id = $1) ORDER BY created_at DESC, id DESC LIMIT";
         let list = shop::statements().into_iter().find(|sql| sql.contains(list)).unwrap();
         let tx = s.shop.app.db.begin().await.unwrap();
         let plan: Vec<String> = match s.shop.app.db.engine() {
