@@ -41,6 +41,7 @@ codes! {
     HostNotAllowed "host_not_allowed" 400 "This host name is not served here"
     CartEmpty "cart_empty" 400 "The cart is empty"
     CartLimit "cart_limit" 400 "The cart takes no more"
+    AddressLimit "address_limit" 400 "The address book is full"
     AmountLimit "amount_limit" 400 "The amount is too large"
     InvalidSignature "invalid_signature" 400 "The signature is wrong"
     CardDataNotAccepted "card_data_not_accepted" 400 "Card data is not accepted"

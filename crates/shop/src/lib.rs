@@ -19,6 +19,7 @@ pub mod words;
 
 // The features; `tests/api/architecture.rs` has their order.
 pub mod accounts;
+pub mod addresses;
 pub mod audit;
 pub mod cart;
 pub mod catalog;
@@ -43,6 +44,7 @@ pub fn routes() -> Vec<Routes> {
         accounts::routes(),
         accounts::sessions::routes(),
         accounts::admin::routes(),
+        addresses::routes(),
         audit::routes(),
         cart::routes(),
         orders::routes(),
@@ -86,6 +88,7 @@ pub fn statements() -> Vec<String> {
         .chain(audit::store::statements())
         .chain(accounts::sessions::store::statements())
         .chain(accounts::admin::store::statements())
+        .chain(addresses::store::statements())
         .chain(orders::statements())
         .chain(check::statements())
         .chain(import::orders::statements())

@@ -75,6 +75,55 @@ impl<const MAX: usize> From<Text<MAX>> for String {
     }
 }
 
+/// Text of at most `MAX` characters, which may be empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Line<const MAX: usize>(String);
+
+impl<const MAX: usize> Line<MAX> {
+    /// Without the spaces around it; `None` when it is too long.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        (text.chars().count() <= MAX).then(|| Line(text.to_owned()))
+    }
+}
+
+impl<const MAX: usize> From<Line<MAX>> for String {
+    fn from(line: Line<MAX>) -> String {
+        line.0
+    }
+}
+
+/// A country by its code of ISO 3166-1 alpha-2.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Country(String);
+
+const COUNTRIES: &str = "\
+    AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT \
+    BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH \
+    ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT \
+    HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS \
+    LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI \
+    NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG \
+    SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG \
+    UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW";
+
+impl Country {
+    /// Of any case.
+    pub fn parse(text: &str) -> Option<Country> {
+        let code = text.trim().to_ascii_uppercase();
+        COUNTRIES
+            .split_ascii_whitespace()
+            .any(|known| known == code)
+            .then_some(Country(code))
+    }
+}
+
+impl From<Country> for String {
+    fn from(country: Country) -> String {
+        country.0
+    }
+}
+
 /// Pieces of something: from 1 to the shop's `CART_MAX_QUANTITY`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quantity(pub i64);
@@ -145,6 +194,15 @@ mod tests {
         assert_eq!(Text::<5>::parse("  "), Err("blank"));
         assert_eq!(Text::<5>::parse("éééééé"), Err("max_length"));
         assert!(Text::<5>::parse("ééééé").is_ok());
+    }
+
+    #[test]
+    fn countries_are_known_by_their_code() {
+        assert_eq!(COUNTRIES.split_ascii_whitespace().count(), 249);
+        assert_eq!(Country::parse(" ma "), Some(Country("MA".into())));
+        for bad in ["", "M", "XX", "Morocco", "USA", "A AE"] {
+            assert_eq!(Country::parse(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -40,10 +40,11 @@ pub use authenticate::authenticate;
 pub use create_superuser::{NewSuperuser, create_superuser};
 pub use import_users::{ImportedUser, ImportedUsers, adopt_hash, import_users};
 pub use sign_in::{Adjustments, CartAdjustment, SignInHook};
-pub use store::STATEMENTS;
+pub use store::{STATEMENTS, hold};
 
 use crate::app::App;
 use crate::config::Config;
+use crate::error::Result;
 use crate::ids::UserId;
 
 /// The longest that a session can be refreshed.
@@ -57,6 +58,11 @@ pub struct Accounts {
     sessions: authenticate::SessionCache,
     gate: attempts::Gate,
     devices: attempts::known_device::DeviceKey,
+}
+
+/// First and last name of somebody.
+pub async fn name(conn: &db::Conn, user: UserId) -> Result<String> {
+    Ok(store::account(conn, user).await?.name())
 }
 
 /// To be called after each commit that ends sessions of somebody or changes their role or activity: what this node knew

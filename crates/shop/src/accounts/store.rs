@@ -7,11 +7,12 @@ use super::account::{self, Account};
 use super::tokens::RefreshToken;
 use crate::caller::{Client, Role};
 use crate::clock::Time;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::ids::{RefreshTokenId, SessionId, UserId};
 
 pub const STATEMENTS: &[&str] = &[
     ACCOUNT,
+    HOLD,
     CREDENTIALS,
     CREDENTIALS_BY_EMAIL,
     CREDENTIALS_BY_USERNAME,
@@ -41,6 +42,19 @@ const ACCOUNT: &str = "\
 
 pub(super) async fn account(conn: &Conn, user: UserId) -> Result<Account> {
     Ok(conn.one(ACCOUNT, args![user]).await?)
+}
+
+const HOLD: &str = "UPDATE users SET updated_at = updated_at WHERE id = $1 AND is_active = TRUE";
+
+/// Whoever else wants to hold this account waits until the transaction ends.
+///
+/// # Errors
+/// `token_revoked` when it was closed a moment ago.
+pub async fn hold(tx: &Tx, user: UserId) -> Result<()> {
+    match tx.execute(HOLD, args![user]).await? {
+        1 => Ok(()),
+        _ => Err(Code::TokenRevoked.with("This account was closed.")),
+    }
 }
 
 db::record! {

@@ -20,13 +20,14 @@ use super::order::{
 };
 use super::place_order::{self, PlaceOrder, Placed, Repeat};
 use super::update_status;
+use crate::addresses::Choice;
 use crate::app::App;
 use crate::caller::{Admin, Shopper, User};
 use crate::clock::Time;
 use crate::error::{Code, Error, Result};
 use crate::http::extract::{In, Json, Keyed, PathText, Query, TextOr, moment};
 use crate::http::{Op, Routes, WithHeader, created, json_text, ok};
-use crate::ids::{OrderId, OrderLineId, ProductId, UserId, VariantId};
+use crate::ids::{AddressId, OrderId, OrderLineId, ProductId, UserId, VariantId};
 use crate::paging::Paging;
 use crate::values::{Decimal, Email};
 use crate::{input, query};
@@ -83,12 +84,12 @@ input! {
     struct PlaceOrderIn {
         /// A text or an object, given back as it came.
         shipping_address: Option<TextOr<Json>>,
-        /// One of your stored addresses.
-        shipping_address_id: Option<i64>,
+        /// One of your stored addresses. With neither, the default shipping address, if there is one.
+        shipping_address_id: Option<AddressId>,
         /// A text or an object, given back as it came.
         billing_address: Option<TextOr<Json>>,
-        /// One of your stored addresses.
-        billing_address_id: Option<i64>,
+        /// One of your stored addresses. With neither, the default billing address, else the shipping address.
+        billing_address_id: Option<AddressId>,
         /// `cod` when it is left out.
         payment_method: Option<PaymentMethod>,
         /// Of a guest; an account's own address is taken.
@@ -229,30 +230,40 @@ fn access(user: Option<&User>, headers: &HeaderMap) -> Access {
 
 impl PlaceOrderIn {
     fn checked(self) -> Result<PlaceOrder> {
-        for (attr, id) in [
-            ("shipping_address_id", self.shipping_address_id),
-            ("billing_address_id", self.billing_address_id),
-        ] {
-            if id.is_some() {
-                return Err(Error::field(
-                    attr,
-                    "does_not_exist",
-                    "You have no such address.",
-                ));
-            }
-        }
         let note = self.note.unwrap_or_default();
         if note.chars().count() > LONGEST_TEXT {
             return Err(too_long("note"));
         }
         Ok(PlaceOrder {
-            shipping_address: address("shipping_address", self.shipping_address)?,
-            billing_address: address("billing_address", self.billing_address)?,
+            shipping: choice(
+                "shipping_address",
+                self.shipping_address,
+                self.shipping_address_id,
+            )?,
+            billing: choice(
+                "billing_address",
+                self.billing_address,
+                self.billing_address_id,
+            )?,
             payment_method: self.payment_method.unwrap_or(PaymentMethod::Cod),
             email: self.email.map(String::from).unwrap_or_default(),
             expected_total: self.expected_total.map(|total| total.0),
             note,
         })
+    }
+}
+
+/// An address or the id of one; a blank text is neither.
+fn choice(attr: &str, given: Option<TextOr<Json>>, id: Option<AddressId>) -> Result<Choice> {
+    match (address(attr, given)?, id) {
+        (Some(_), Some(_)) => Err(Error::field(
+            format!("{attr}_id"),
+            "invalid",
+            "Give an address or the id of one, not both.",
+        )),
+        (Some(json), None) => Ok(Choice::Given(json)),
+        (None, Some(id)) => Ok(Choice::Stored(id)),
+        (None, None) => Ok(Choice::Unsaid),
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::names::{hash_order_token, new_order_number, order_token};
 use super::order::{HistoryRow, Order, OrderLine, OrderRow, PaymentMethod, Source, State, Step};
 use super::store::{self, NewOrder};
+use crate::addresses::{self, Choice};
 use crate::app::App;
 use crate::caller::Shopper;
 use crate::cart::{self, CartLine, Owner};
@@ -17,11 +18,11 @@ use crate::idempotency::{self, Claim, IdempotencyKey};
 use crate::ids::{CartId, OrderId, OrderLineId, UserId, VariantId};
 use crate::inventory;
 
-/// What the buyer says beside the cart. Addresses are JSON text, given back as they came.
+/// What the buyer says beside the cart.
 #[derive(Clone, Debug)]
 pub struct PlaceOrder {
-    pub shipping_address: Option<String>,
-    pub billing_address: Option<String>,
+    pub shipping: Choice,
+    pub billing: Choice,
     pub payment_method: PaymentMethod,
     /// Of a guest; an account's own is copied.
     pub email: String,
@@ -65,12 +66,19 @@ pub async fn place_order(
         if let Some(answer) = claim_key(tx, &scope, repeat, now).await? {
             return Ok(Placed::Before { answer });
         }
-        let (cart_id, lines) = claim_cart(tx, owner, now).await?;
+        let (cart, addresses) = join!(
+            claim_cart(tx, owner, now),
+            addresses::for_order(tx, user, &request.shipping, &request.billing),
+        );
+        let ((cart_id, lines), addresses) = (cart?, addresses?);
         all_on_sale(&lines)?;
         let total = total_of(&lines)?;
         as_expected(app, request, total)?;
         let token_hash = guest_token_hash(app, owner, &order_number)?;
-        let new = new_order(app, request, &lines, total, user, &order_number, token_hash);
+        let new = NewOrder {
+            token_hash,
+            ..new_order(app, request, &addresses, &lines, total, user, &order_number)
+        };
         let (id, email) = store::insert_order(tx, &new, now).await?;
         let order_lines = write_parts(tx, id, user, owner, cart_id, &lines, now).await?;
         let order = as_order(id, email, &new, order_lines, user, now);
@@ -162,23 +170,23 @@ fn guest_token_hash(app: &App, owner: Owner, order_number: &str) -> Result<Optio
 fn new_order<'a>(
     app: &'a App,
     request: &'a PlaceOrder,
+    (shipping, billing): &'a (Option<String>, Option<String>),
     lines: &[CartLine],
     total: i64,
     user: Option<UserId>,
     order_number: &'a str,
-    token_hash: Option<[u8; 32]>,
 ) -> NewOrder<'a> {
     NewOrder {
         order_number,
         user,
         email: &request.email,
-        token_hash,
+        token_hash: None,
         payment_method: request.payment_method.as_str(),
         currency: app.currency.code(),
         items_count: lines.iter().map(|line| line.quantity).sum(),
         total_minor: total,
-        shipping_address: request.shipping_address.as_deref(),
-        billing_address: request.billing_address.as_deref(),
+        shipping_address: shipping.as_deref(),
+        billing_address: billing.as_deref(),
         note: &request.note,
     }
 }

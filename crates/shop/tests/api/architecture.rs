@@ -11,6 +11,7 @@ const FEATURES: &[&str] = &[
     "events",
     "audit",
     "accounts",
+    "addresses",
     "inventory",
     "catalog",
     "cart",

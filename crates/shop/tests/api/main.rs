@@ -14,6 +14,7 @@ mod support;
 
 mod access;
 mod accounts;
+mod addresses;
 mod admin_users;
 mod architecture;
 mod cart;

@@ -31,6 +31,13 @@ GET    /admin/security/sessions/        401 403 403 +
 GET    /admin/security/summary/         401 403 403 +
 POST   /admin/security/unlock/          401 403 403 +
 GET    /admin/audit-log/                401 403 403 +
+GET    /addresses/                      401 + + +
+POST   /addresses/                      401 + + +
+GET    /addresses/{id}/                 401 + 404 404
+PUT    /addresses/{id}/                 401 + 404 404
+PATCH  /addresses/{id}/                 401 + 404 404
+DELETE /addresses/{id}/                 401 + 404 404
+POST   /addresses/{id}/default/         401 + 404 404
 GET    /cart/                           + + + +
 POST   /cart/items/                     + + + +
 GET    /cart/items/{id}/                404 + 404 404
@@ -67,6 +74,7 @@ DELETE /products/{id}/                  401 403 403 +
 fn body(method: &str, path: &str) -> Value {
     match (method, path) {
         ("PUT" | "PATCH", "/cart/items/{id}/") => json!({"quantity": 1}),
+        ("PUT", "/addresses/{id}/") => crate::addresses::address(),
         ("PATCH", "/orders/{id}/update_status/") => json!({"status": "confirmed"}),
         _ => json!({}),
     }
@@ -99,6 +107,16 @@ async fn object(shop: &TestShop, path: &str, owner: &Person, admin: &Person) -> 
             id(&list["results"][0]["id"])
         }
         "/admin/users/" => owner.id.to_string(),
+        "/addresses/" => {
+            let body = crate::addresses::address();
+            let kept = shop
+                .post("/api/v1/addresses/")
+                .by(owner)
+                .json(body)
+                .expect(201)
+                .await;
+            id(&kept.json()["id"])
+        }
         "/cart/items/" => id(&in_cart().await["items"].as_array().unwrap().last().unwrap()["id"]),
         "/orders/" => {
             in_cart().await;

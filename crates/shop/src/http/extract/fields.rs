@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::json::Node;
 use super::reader::{Field, Reader};
 use crate::http::schema::Schemas;
-use crate::values::{Decimal, Email, Key, Price, Quantity, QuantityOrZero, Text};
+use crate::values::{Country, Decimal, Email, Key, Line, Price, Quantity, QuantityOrZero, Text};
 use crate::words::Word;
 
 /// Items of a list in a query.
@@ -163,6 +163,32 @@ impl<const MAX: usize> Field for Text<MAX> {
 
     fn schema(_: &mut Schemas) -> Value {
         json!({"type": "string", "minLength": 1, "maxLength": MAX})
+    }
+}
+
+impl<const MAX: usize> Field for Line<MAX> {
+    fn read(node: &Node<'_>, reader: &mut Reader) -> Option<Self> {
+        Line::parse(text(node, reader)?).or_else(|| {
+            let detail = format!("Ensure this field has no more than {MAX} characters.");
+            reader.fault("max_length", detail)
+        })
+    }
+
+    fn schema(_: &mut Schemas) -> Value {
+        json!({"type": "string", "maxLength": MAX})
+    }
+}
+
+impl Field for Country {
+    fn read(node: &Node<'_>, reader: &mut Reader) -> Option<Self> {
+        Country::parse(text(node, reader)?).or_else(|| {
+            let detail = "Use the two letters of the country in ISO 3166-1, such as US.";
+            reader.fault("invalid_choice", detail)
+        })
+    }
+
+    fn schema(_: &mut Schemas) -> Value {
+        json!({"type": "string", "pattern": "^[A-Za-z]{2}$", "examples": ["US"]})
     }
 }
 
