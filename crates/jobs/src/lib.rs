@@ -2,7 +2,7 @@
 //!
 //! A job is a row of the table `jobs`, written in the transaction of the fact that causes it; it runs when that is
 //! committed, on whichever node takes it first, under a lease. A job that fails is tried again with growing
-//! pauses and stays in the table, with its error, when its tries are used up. It may run more than once (a node
+//! pauses and stays in the table, with its error, when its tries are used up or no try would help. It may run more than once (a node
 //! can die between doing and saying so): what it does must bear that.
 
 mod store;
@@ -23,6 +23,18 @@ const LEASE: Duration = Duration::from_secs(60);
 const TRIES: i64 = 10;
 /// How often an idle runner looks for work of other nodes.
 const POLL: Duration = Duration::from_secs(1);
+
+/// A failure that no further try would mend: the job is set aside at once.
+#[derive(Debug)]
+pub struct Hopeless(pub String);
+
+impl std::fmt::Display for Hopeless {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Hopeless {}
 
 /// Microseconds UTC, from the clock that the application hands in.
 pub type Now = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -166,6 +178,7 @@ impl Runner {
                 transact!(DbError, self.db, tx => { store::postpone(tx, &job, now + micros(period), 0, None).await })
             }
             (Err(error), period) => {
+                let hopeless = error.is::<Hopeless>();
                 let error = format!("{error:#}");
                 tracing::warn!(
                     job = job.id,
@@ -176,7 +189,7 @@ impl Runner {
                 );
                 let again = now + micros(pause(job.attempts));
                 transact!(DbError, self.db, tx => {
-                    if job.attempts >= TRIES && period.is_none() {
+                    if (hopeless || job.attempts >= TRIES) && period.is_none() {
                         store::set_aside(tx, &job, now, &error).await
                     } else {
                         store::postpone(tx, &job, again, job.attempts, Some(&error)).await

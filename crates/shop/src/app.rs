@@ -11,6 +11,7 @@ use crate::catalog;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::limits::Limits;
+use crate::mail::Mailer;
 use crate::settings;
 
 /// Cheap to clone.
@@ -24,6 +25,7 @@ pub struct Parts {
     /// The shop's; all amounts are in it.
     pub currency: Currency,
     pub limits: Limits,
+    pub mailer: Mailer,
     pub accounts: Accounts,
     pub catalog: catalog::Memory,
 }
@@ -36,12 +38,14 @@ impl App {
         let currency = config.currency;
         let accounts = Accounts::new(&config);
         let limits = Limits::new(&config)?;
+        let mailer = Mailer::new(&config)?;
         Ok(App(Arc::new(Parts {
             db,
             config,
             clock,
             currency,
             limits,
+            mailer,
             accounts,
             catalog: catalog::Memory::default(),
         })))

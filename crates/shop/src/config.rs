@@ -67,6 +67,9 @@ pub struct Config {
     pub require_email_verification: bool,
     /// None (production without `EMAIL_URL`): no mail leaves.
     pub email_url: Option<Secret>,
+    pub email_from: lettre::message::Mailbox,
+    /// Files there take the place of the built-in templates of mails.
+    pub email_templates: Option<PathBuf>,
     pub currency: money::Currency,
     pub time_zone: jiff::tz::TimeZone,
     pub password_min_length: usize,
@@ -237,6 +240,7 @@ fn build(r: &mut Reader) -> Result<Config> {
     let data_dir = read::data_dir(r, temporary.as_deref());
     let (bind, bind_is_public) = read::bind(r)?;
     let database_url = read::database_url(r, &data_dir, temporary.as_deref())?;
+    let public_url = r.url("PUBLIC_URL", &url_of(bind))?;
     let mut config = Config {
         environment,
         database_read_url: read::database_read_url(r)?,
@@ -246,7 +250,6 @@ fn build(r: &mut Reader) -> Result<Config> {
             .secret("SECRET_KEY", "generated into the data folder")
             .unwrap_or_default(),
         secret_key_previous: r.secret("SECRET_KEY_PREVIOUS", ""),
-        public_url: r.url("PUBLIC_URL", &url_of(bind))?,
         allowed_hosts: Vec::new(),
         cors_allowed_origins: Origins::default(),
         trusted_proxies: r.list("TRUSTED_PROXIES", "", Network::parse)?,
@@ -254,6 +257,8 @@ fn build(r: &mut Reader) -> Result<Config> {
         refresh_token_ttl: r.duration("REFRESH_TOKEN_TTL", "7d")?,
         require_email_verification: r.boolean("REQUIRE_EMAIL_VERIFICATION", false)?,
         email_url: read::email_url(r, &data_dir, environment)?,
+        email_from: read::email_from(r, &public_url)?,
+        email_templates: r.text("EMAIL_TEMPLATES").map(PathBuf::from),
         currency: r.parsed("CURRENCY", "USD", values::currency)?,
         time_zone: r.parsed("TIME_ZONE", "UTC", values::time_zone)?,
         password_min_length: r.number("PASSWORD_MIN_LENGTH", 8, 1..=128)?,
@@ -307,6 +312,7 @@ fn build(r: &mut Reader) -> Result<Config> {
         data_dir,
         bind,
         database_url,
+        public_url,
         entries: Vec::new(),
         notes: Vec::new(),
         temporary,
@@ -314,6 +320,7 @@ fn build(r: &mut Reader) -> Result<Config> {
     config.allowed_hosts = read::allowed_hosts(r, bind, &config.public_url)?;
     config.cors_allowed_origins = read::cors_origins(r, development && !bind_is_public)?;
     read::require_for_production(r, &config)?;
+    read::require_mail(&config)?;
     (config.entries, config.notes) = r.finish();
     Ok(config)
 }

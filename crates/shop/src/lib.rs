@@ -30,6 +30,7 @@ pub mod housekeeping;
 pub mod idempotency;
 pub mod import;
 pub mod inventory;
+pub mod mail;
 pub mod orders;
 pub mod settings;
 
@@ -61,14 +62,12 @@ pub const ON_SIGN_IN: &[accounts::SignInHook] = &[cart::merge_at_sign_in];
 pub fn jobs(app: &app::App) -> jobs::Runner {
     let (clock, swept) = (app.clock.clone(), app.clone());
     let hour = std::time::Duration::from_secs(3600);
-    jobs::Runner::new(app.db.clone(), std::sync::Arc::new(move || clock.now().0)).every(
-        hour,
-        "sweep",
-        move || {
-            let app = swept.clone();
-            async move { Ok(housekeeping::sweep(&app).await.map(drop)?) }
-        },
-    )
+    let runner = jobs::Runner::new(app.db.clone(), std::sync::Arc::new(move || clock.now().0));
+    let runner = runner.every(hour, "sweep", move || {
+        let app = swept.clone();
+        async move { Ok(housekeeping::sweep(&app).await.map(drop)?) }
+    });
+    mail::jobs(app, runner)
 }
 
 /// Every statement that the features run, for the test that prepares them on both engines.

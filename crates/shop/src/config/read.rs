@@ -451,6 +451,20 @@ pub(super) fn email_url(
     )
 }
 
+/// `Name <address>` or an address; without it nobody at the host of `PUBLIC_URL`.
+pub(super) fn email_from(r: &mut Reader, public_url: &str) -> Result<lettre::message::Mailbox> {
+    let host = public_url.split("://").nth(1).unwrap_or_default();
+    let host = host.split(['/', ':', '[']).next().unwrap_or_default();
+    let is_name = host.bytes().any(|b| b.is_ascii_alphabetic());
+    let host = if is_name { host } else { "localhost" };
+    let default = format!("{} <noreply@{host}>", crate::SHOP_NAME);
+    r.parsed("EMAIL_FROM", &default, |text| {
+        let plain = !text.contains(char::is_control);
+        let mailbox = text.parse().ok().filter(|_| plain);
+        mailbox.ok_or_else(|| format!("`{text}` is no sender like Shop <mail@shop.example>"))
+    })
+}
+
 pub(super) fn redis_url(r: &mut Reader) -> Result<Option<Secret>> {
     r.masked("REDIS_URL", "", &["redis://", "rediss://"])
 }
@@ -495,6 +509,17 @@ pub(super) fn cors_origins(r: &mut Reader, any_localhost: bool) -> Result<Origin
         listed,
         any_localhost,
     })
+}
+
+pub(super) fn require_mail(config: &Config) -> Result<()> {
+    if config.require_email_verification && config.email_url.is_none() {
+        return Err(ConfigError::new(
+            "REQUIRE_EMAIL_VERIFICATION=true needs EMAIL_URL.",
+            "Without mails nobody could confirm an address, and so nobody could sign in.",
+            "Set EMAIL_URL=smtp://user:password@mail.example:587, or REQUIRE_EMAIL_VERIFICATION=false.",
+        ));
+    }
+    Ok(())
 }
 
 pub(super) fn require_for_production(r: &Reader, config: &Config) -> Result<()> {

@@ -10,6 +10,7 @@ const FEATURES: &[&str] = &[
     "idempotency",
     "events",
     "audit",
+    "mail",
     "accounts",
     "addresses",
     "inventory",

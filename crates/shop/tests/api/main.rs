@@ -26,6 +26,7 @@ mod import_products;
 mod import_users;
 mod limits;
 mod login_attempts;
+mod mail;
 mod orders;
 mod policy;
 mod printed_requests;

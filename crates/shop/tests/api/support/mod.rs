@@ -7,14 +7,19 @@ mod builders;
 mod client;
 mod databases;
 mod document;
+mod outbox;
 mod shop;
+mod smtp;
 
 #[allow(unused_imports, reason = "for the tests to come")]
 pub use builders::{PASSWORD, Person, Product, fresh_address};
 #[allow(unused_imports, reason = "for the tests to come")]
 pub use client::{Answer, Ask};
 pub use document::OPENAPI;
+#[allow(unused_imports, reason = "for the tests to come")]
+pub use outbox::Mail;
 pub use shop::TestShop;
+pub use smtp::{Delivered, MailServer, Manners, Mood};
 
 /// Makes each test run on SQLite and on PostgreSQL, with a shop of its own.
 #[macro_export]
