@@ -1,3 +1,4 @@
+-- Of an erased account nothing is left but the id.
 CREATE TABLE users (
   id {{id}},
   email TEXT NOT NULL,
@@ -15,10 +16,12 @@ CREATE TABLE users (
   last_login_at BIGINT,
   created_at BIGINT NOT NULL,
   updated_at BIGINT NOT NULL,
+  erased_at BIGINT,
   CONSTRAINT users_email_key_key UNIQUE (email_key),
   CONSTRAINT users_username_key_key UNIQUE (username_key),
   CONSTRAINT users_role_check CHECK (role IN ('admin', 'customer'))
 );
+CREATE INDEX users_erased_at ON users (id) WHERE erased_at IS NOT NULL;
 
 -- One login on one device. A session that has ended never comes back.
 CREATE TABLE sessions (

@@ -30,6 +30,7 @@ CREATE TABLE orders (
   version BIGINT NOT NULL DEFAULT 1,
   created_at BIGINT NOT NULL,
   updated_at BIGINT NOT NULL,
+  anonymised_at BIGINT,
   CONSTRAINT orders_order_number_key UNIQUE (order_number),
   CONSTRAINT orders_external_id_key UNIQUE (external_id),
   CONSTRAINT orders_source_check CHECK (source IN ('shop', 'import')),

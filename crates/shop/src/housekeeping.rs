@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::error::Result;
-use crate::{accounts, cart, idempotency};
+use crate::{accounts, cart, idempotency, privacy};
 
 /// How many rows went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -10,14 +10,16 @@ pub struct Swept {
     pub idempotency_keys: u64,
     pub guest_carts: u64,
     pub login_attempts: u64,
+    pub erased_accounts: u64,
 }
 
 /// Forgets answers kept for repeated requests after 24 hours, guest carts untouched for 30 days, and
-/// login attempts after 90 days.
+/// login attempts after 90 days; and erases again what came back with a restore.
 pub async fn sweep(app: &App) -> Result<Swept> {
     Ok(Swept {
         idempotency_keys: idempotency::forget_old(app).await?,
         guest_carts: cart::sweep_carts(app).await?,
+        erased_accounts: privacy::repeat_erasures(app).await?,
         login_attempts: accounts::attempts::forget_old(app).await?,
     })
 }

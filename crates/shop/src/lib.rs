@@ -32,6 +32,7 @@ pub mod import;
 pub mod inventory;
 pub mod mail;
 pub mod orders;
+pub mod privacy;
 pub mod settings;
 
 use http::Routes;
@@ -49,6 +50,7 @@ pub fn routes() -> Vec<Routes> {
         audit::routes(),
         cart::routes(),
         orders::routes(),
+        privacy::routes(),
         health::routes(),
     ];
     all.extend(catalog::routes());
@@ -78,6 +80,7 @@ pub fn statements() -> Vec<String> {
         events::store::STATEMENTS,
         accounts::STATEMENTS,
         accounts::attempts::STATEMENTS,
+        accounts::personal_data::store::STATEMENTS,
         inventory::STATEMENTS,
         &catalog::statements(),
         cart::STATEMENTS,

@@ -411,7 +411,7 @@ judged_text! {
 }
 
 #[derive(Serialize, ToSchema)]
-pub(super) struct ProfileOut {
+pub(crate) struct ProfileOut {
     id: UserId,
     email: String,
     username: Option<String>,

@@ -21,6 +21,8 @@ mod import_users;
 mod log_in;
 mod log_out;
 mod passwords;
+pub mod personal_data;
+mod prove_again;
 mod refresh;
 mod register;
 pub mod sessions;
@@ -35,16 +37,18 @@ use std::time::Duration;
 
 pub use account::Account;
 pub(crate) use account::key;
+pub(crate) use api::ProfileOut;
 pub use api::routes;
 pub use authenticate::authenticate;
 pub use create_superuser::{NewSuperuser, create_superuser};
 pub use import_users::{ImportedUser, ImportedUsers, adopt_hash, import_users};
+pub use prove_again::prove_again;
 pub use sign_in::{Adjustments, CartAdjustment, SignInHook};
 pub use store::{STATEMENTS, hold};
 
 use crate::app::App;
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::UserId;
 
 /// The longest that a session can be refreshed.
@@ -58,6 +62,16 @@ pub struct Accounts {
     sessions: authenticate::SessionCache,
     gate: attempts::Gate,
     devices: attempts::known_device::DeviceKey,
+}
+
+/// An account by its id.
+///
+/// # Errors
+/// `not_found`.
+pub async fn find_account(conn: &db::Conn, user: UserId) -> Result<Account> {
+    store::find_account(conn, user)
+        .await?
+        .ok_or_else(Error::not_found)
 }
 
 /// First and last name of somebody.

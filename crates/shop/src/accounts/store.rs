@@ -57,6 +57,10 @@ pub async fn hold(tx: &Tx, user: UserId) -> Result<()> {
     }
 }
 
+pub(super) async fn find_account(conn: &Conn, user: UserId) -> Result<Option<Account>> {
+    Ok(conn.optional(ACCOUNT, args![user]).await?)
+}
+
 db::record! {
     /// What a sign-in is decided by.
     pub struct Credentials {

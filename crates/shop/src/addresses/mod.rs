@@ -13,6 +13,7 @@ mod remove_address;
 pub mod store;
 
 pub use address::{Address, AddressType};
+pub(crate) use api::KeptAddressOut;
 pub use api::routes;
 pub use for_order::{Choice, for_order};
-pub use store::forget;
+pub use store::{all_of, forget};

@@ -19,6 +19,7 @@ macro_rules! select_addresses {
 
 pub fn statements() -> Vec<String> {
     let mut all: Vec<String> = [
+        ALL_OF,
         FIND_ADDRESS,
         COUNT,
         ADD_ADDRESS,
@@ -60,6 +61,13 @@ pub(super) async fn list_addresses(
         row.id.into()
     })
     .await
+}
+
+const ALL_OF: &str = select_addresses!(" WHERE user_id = $1 ORDER BY id");
+
+/// All that somebody keeps, which are not many.
+pub async fn all_of(conn: &Conn, user: UserId) -> Result<Vec<Address>> {
+    Ok(conn.all(ALL_OF, args![user]).await?)
 }
 
 const FIND_ADDRESS: &str = select_addresses!(" WHERE user_id = $1 AND id = $2");

@@ -27,6 +27,7 @@ crate::words! {
         OrderStatusChanged = "order.status_changed",
         OrderCancelled = "order.cancelled",
         UserUpdated = "user.updated",
+        UserErased = "user.erased",
         LoginsUnlocked = "logins.unlocked",
     }
 }

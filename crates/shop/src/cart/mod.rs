@@ -26,5 +26,5 @@ pub use cart::{Cart, CartLine, Limits, Owner, owner_of};
 pub use change_items::{clear_cart, remove_item, set_quantity};
 pub use merge_carts::merge_at_sign_in;
 pub use show_cart::show_cart;
-pub use store::{STATEMENTS, claim_cart, consume_cart};
+pub use store::{STATEMENTS, claim_cart, consume_cart, forget};
 pub use sweep_carts::sweep_carts;

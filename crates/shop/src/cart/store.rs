@@ -104,10 +104,19 @@ pub const STATEMENTS: &[&str] = &[
     REMOVE_LINE.guest,
     REMOVE_ALL_LINES,
     DELETE_CART,
+    FORGET,
     PUT_LINE,
     LIST_STALE_GUEST_CARTS,
     DELETE_STALE_CART,
 ];
+
+const FORGET: &str = "DELETE FROM carts WHERE user_id = $1";
+
+/// Deletes the cart of somebody.
+pub async fn forget(tx: &Tx, user: UserId) -> Result<()> {
+    tx.execute(FORGET, args![user]).await?;
+    Ok(())
+}
 
 /// Bumps the version of a cart that exists and holds it until the transaction ends.
 pub(super) async fn touch_cart(tx: &Tx, owner: Owner, now: Time) -> Result<Option<CartId>> {

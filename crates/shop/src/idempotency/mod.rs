@@ -31,6 +31,11 @@ pub enum Claim {
     Replay { status: u16, answer: String },
 }
 
+/// Forgets all that a caller was answered.
+pub async fn forget(tx: &Tx, scope: &str) -> Result<()> {
+    store::forget_scope(tx, scope).await
+}
+
 /// Claims the key for this transaction; 422 when it was used for another request.
 pub async fn claim(
     tx: &Tx,

@@ -14,7 +14,9 @@ const KEEP: &str = "UPDATE idempotency_keys SET status = $4, answer = $5 WHERE s
 const FORGET_ALL_OLD: &str = "DELETE FROM idempotency_keys WHERE id IN (
     SELECT id FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
 
-pub const STATEMENTS: &[&str] = &[FORGET_OLD, CLAIM, FIND, KEEP, FORGET_ALL_OLD];
+const FORGET_SCOPE: &str = "DELETE FROM idempotency_keys WHERE scope = $1";
+
+pub const STATEMENTS: &[&str] = &[FORGET_OLD, CLAIM, FIND, KEEP, FORGET_SCOPE, FORGET_ALL_OLD];
 
 /// A key within its scope: who asks, for what.
 pub(super) struct Name<'a> {
@@ -53,6 +55,11 @@ pub(super) async fn keep(tx: &Tx, name: &Name<'_>, status: u16, answer: &str) ->
         args![name.scope, name.operation, name.key, status, answer],
     )
     .await?;
+    Ok(())
+}
+
+pub(super) async fn forget_scope(tx: &Tx, scope: &str) -> Result<()> {
+    tx.execute(FORGET_SCOPE, args![scope]).await?;
     Ok(())
 }
 

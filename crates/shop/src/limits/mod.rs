@@ -30,6 +30,7 @@ pub enum Limit {
     ResendByAccount,
     ResetByAddress,
     ResetByAccount,
+    ExportByAccount,
 }
 
 /// So many within any such time.
@@ -49,6 +50,7 @@ impl Limit {
             Limit::ResendByAccount => ("resend-account", 3, minutes(60)),
             Limit::ResetByAddress => ("reset-address", 5, minutes(15)),
             Limit::ResetByAccount => ("reset-account", 3, minutes(60)),
+            Limit::ExportByAccount => ("export-account", 1, minutes(24 * 60)),
         };
         Rule { name, most, within }
     }

@@ -426,7 +426,7 @@ impl OrderOut {
         }
     }
 
-    fn to_text(&self) -> Result<String> {
+    pub(crate) fn to_text(&self) -> Result<String> {
         serde_json::to_string(self).map_err(Error::internal)
     }
 }

@@ -11,6 +11,7 @@ mod advance;
 mod api;
 mod cancel_order;
 mod find_orders;
+mod forget_buyer;
 mod names;
 mod order;
 mod place_order;
@@ -18,9 +19,11 @@ mod store;
 mod update_status;
 
 pub use advance::{Held, advance, hold};
+pub(crate) use api::OrderOut;
 pub use api::routes;
 pub use cancel_order::{Canceller, cancel_order};
 pub use find_orders::{Access, Filter, count_orders, find_order, list_orders};
+pub use forget_buyer::{anonymise_finished, forget_buyer};
 pub use names::{new_order_number, order_token};
 pub use order::{
     Axis, EDGES, FulfillmentStatus, HistoryRow, Lifecycle, Order, OrderLine, OrderRef, OrderRow,

@@ -4,7 +4,10 @@ use db::{Conn, DbError, Select, Tx, Value, args};
 use futures_util::future::try_join_all;
 
 use super::find_orders::{Access, Filter};
-use super::order::{HistoryRow, OrderLine, OrderRef, OrderRow, State, Step};
+use super::order::{
+    FulfillmentStatus, HistoryRow, Lifecycle, OrderLine, OrderRef, OrderRow, PaymentStatus, State,
+    Step,
+};
 use crate::clock::Time;
 use crate::error::{Code, Error, Result};
 use crate::ids::{OrderId, OrderLineId, PaymentId, UserId, VariantId};
@@ -72,6 +75,24 @@ const SHIP_LINES: &str = "UPDATE order_lines SET shipped_quantity = quantity WHE
 const INSERT_MANUAL_PAYMENT: &str = "INSERT INTO payments (order_id, provider, amount_minor, currency, status,
     actor_id, created_at, updated_at) VALUES ($1, 'manual', $2, $3, 'succeeded', $4, $5, $5) RETURNING id";
 
+const NAMED_ORDERS_OF: &str =
+    "SELECT o.id, o.lifecycle, o.confirmed_at, o.payment_status, o.fulfillment_status,
+    o.shipping_address, o.billing_address, COALESCE(u.erased_at, 0) AS erased_at
+  FROM orders o JOIN users u ON u.id = o.user_id
+  WHERE o.user_id = $1 AND o.anonymised_at IS NULL ORDER BY o.id";
+
+const NAMED_ORDERS_OF_ERASED: &str = "SELECT o.id, o.lifecycle, o.confirmed_at, o.payment_status,
+    o.fulfillment_status, o.shipping_address, o.billing_address, u.erased_at AS erased_at
+  FROM users u JOIN orders o ON o.user_id = u.id
+  WHERE u.erased_at IS NOT NULL AND o.anonymised_at IS NULL AND o.id > $1 ORDER BY o.id LIMIT $2";
+
+const ANONYMISE_ORDER: &str =
+    "UPDATE orders SET email = '', token_hash = NULL, note = '', shipping_address = $2,
+    billing_address = $3, anonymised_at = $4 WHERE id = $1";
+
+const ANONYMISE_HISTORY: &str =
+    "UPDATE order_history SET note = '' WHERE order_id = $1 AND note <> ''";
+
 /// All statements, those that are built as filled examples.
 pub fn statements() -> Vec<String> {
     let full = Filter {
@@ -95,6 +116,10 @@ pub fn statements() -> Vec<String> {
         SAVE_STATE,
         SHIP_LINES,
         INSERT_MANUAL_PAYMENT,
+        NAMED_ORDERS_OF,
+        NAMED_ORDERS_OF_ERASED,
+        ANONYMISE_ORDER,
+        ANONYMISE_HISTORY,
     ]
     .map(String::from)
     .into();
@@ -302,6 +327,67 @@ pub(super) async fn insert_manual_payment(
 ) -> Result<PaymentId> {
     let row = args![order.id, order.total_minor, &order.currency, actor, now];
     Ok(tx.one(INSERT_MANUAL_PAYMENT, row).await?)
+}
+
+db::record! {
+    /// An order that still tells who its buyer was.
+    pub struct NamedOrder {
+        pub id: OrderId,
+        pub lifecycle: Lifecycle,
+        pub confirmed_at: Option<Time>,
+        pub payment_status: PaymentStatus,
+        pub fulfillment_status: FulfillmentStatus,
+        pub shipping_address: Option<String>,
+        pub billing_address: Option<String>,
+        /// When the buyer was erased; the beginning of time for others.
+        pub erased_at: Time,
+    }
+}
+
+impl NamedOrder {
+    pub(super) fn state(&self) -> State {
+        State {
+            lifecycle: self.lifecycle,
+            confirmed: self.confirmed_at.is_some(),
+            payment: self.payment_status,
+            fulfillment: self.fulfillment_status,
+        }
+    }
+
+    /// To ship to and to bill.
+    pub(super) fn addresses(&self) -> [Option<&str>; 2] {
+        [
+            self.shipping_address.as_deref(),
+            self.billing_address.as_deref(),
+        ]
+    }
+}
+
+pub(super) async fn named_orders_of(conn: &Conn, user: UserId) -> Result<Vec<NamedOrder>> {
+    Ok(conn.all(NAMED_ORDERS_OF, args![user]).await?)
+}
+
+/// By id, of people who are erased.
+pub(super) async fn named_orders_of_erased(
+    conn: &Conn,
+    after: OrderId,
+    most: i64,
+) -> Result<Vec<NamedOrder>> {
+    Ok(conn.all(NAMED_ORDERS_OF_ERASED, args![after, most]).await?)
+}
+
+/// Leaves the country of its addresses.
+pub(super) async fn anonymise(
+    tx: &Tx,
+    order: OrderId,
+    shipping: Option<String>,
+    billing: Option<String>,
+    now: Time,
+) -> Result<()> {
+    tx.execute(ANONYMISE_ORDER, args![order, shipping, billing, now])
+        .await?;
+    tx.execute(ANONYMISE_HISTORY, args![order]).await?;
+    Ok(())
 }
 
 pub(super) async fn find_order(

@@ -30,6 +30,7 @@ mod mail;
 mod orders;
 mod policy;
 mod printed_requests;
+mod privacy;
 mod races;
 mod sessions;
 mod shopping;

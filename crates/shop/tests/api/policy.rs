@@ -20,12 +20,15 @@ GET    /auth/profile/                   401 + + +
 PUT    /auth/profile/                   401 + + +
 PATCH  /auth/profile/                   401 + + +
 POST   /auth/change-password/           401 + + +
+POST   /auth/profile/export/            401 + + +
+POST   /auth/profile/erase/             401 + + +
 GET    /auth/sessions/                  401 + + +
 DELETE /auth/sessions/{id}/             401 + 404 404
 POST   /auth/sessions/deactivate-all/   401 + + +
 GET    /admin/users/                    401 403 403 +
 GET    /admin/users/{id}/               401 403 403 +
 PATCH  /admin/users/{id}/               401 403 403 +
+POST   /admin/users/{id}/erase/         401 403 403 +
 GET    /admin/security/login-attempts/  401 403 403 +
 GET    /admin/security/sessions/        401 403 403 +
 GET    /admin/security/summary/         401 403 403 +
@@ -105,6 +108,10 @@ async fn object(shop: &TestShop, path: &str, owner: &Person, admin: &Person) -> 
                 .await
                 .json();
             id(&list["results"][0]["id"])
+        }
+        "/admin/users/" if path.ends_with("/erase/") => {
+            let name = format!("gone{}", shop.product(admin, "1", 0).await.id);
+            shop.customer(&name).await.id.to_string()
         }
         "/admin/users/" => owner.id.to_string(),
         "/addresses/" => {

@@ -232,6 +232,13 @@ impl Attempt {
         })
     }
 
+    /// The right password of somebody who was signed in before: the places are free again.
+    pub(super) async fn proved(self, app: &App) -> Result<()> {
+        transact!(app.db, tx => {
+            store::decide(tx, self.id, Outcome::Succeeded, Some("password_again"), false).await
+        })
+    }
+
     /// It ended without a decision on the password, or with the right one: the places are free again.
     pub(super) async fn refused(self, app: &App, reason: &'static str) -> Result<()> {
         transact!(app.db, tx => {

@@ -1,0 +1,56 @@
+//! All that the shop knows of somebody, piece by piece: it may be long.
+
+use crate::accounts::personal_data::{LoginRecord, SessionRecord, logins, sessions};
+use crate::accounts::{self, Account};
+use crate::addresses::{self, Address};
+use crate::app::App;
+use crate::caller::{Shopper, User};
+use crate::cart::{self, CartLine};
+use crate::error::Result;
+use crate::ids::UserId;
+use crate::orders::{self, Access, Filter, Order};
+use crate::paging::Paging;
+
+/// Orders that are read at once.
+const AT_ONCE: i64 = 100;
+
+/// What is known beside orders.
+pub(super) struct Person {
+    pub account: Account,
+    pub addresses: Vec<Address>,
+    pub sessions: Vec<SessionRecord>,
+    pub logins: Vec<LoginRecord>,
+    pub cart: Vec<CartLine>,
+}
+
+pub(super) async fn person(app: &App, user: User) -> Result<Person> {
+    let shopper = Shopper {
+        user: Some(user),
+        ..Shopper::default()
+    };
+    let cart = cart::show_cart(app, &shopper).await?.lines;
+    let conn = app.db.read().await?;
+    Ok(Person {
+        account: accounts::find_account(&conn, user.id).await?,
+        addresses: addresses::all_of(&conn, user.id).await?,
+        sessions: sessions(&conn, user.id).await?,
+        logins: logins(&conn, user.id).await?,
+        cart,
+    })
+}
+
+/// The next orders, the newest first, after the one given.
+pub(super) async fn next_orders(
+    app: &App,
+    user: UserId,
+    after: Option<&Order>,
+) -> Result<Vec<Order>> {
+    let access = Access::Owner {
+        user: Some(user),
+        token_hash: None,
+    };
+    let after = after.map(|order| vec![order.row.created_at.into(), order.row.id.into()]);
+    let paging = Paging::new(1, AT_ONCE, Some(after.unwrap_or_default()));
+    let conn = app.db.read().await?;
+    orders::list_orders(&conn, &access, &Filter::default(), &paging).await
+}
