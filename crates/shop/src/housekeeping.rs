@@ -10,16 +10,18 @@ pub struct Swept {
     pub idempotency_keys: u64,
     pub guest_carts: u64,
     pub login_attempts: u64,
+    pub mail_links: u64,
     pub erased_accounts: u64,
 }
 
 /// Forgets answers kept for repeated requests after 24 hours, guest carts untouched for 30 days, and
-/// login attempts after 90 days; and erases again what came back with a restore.
+/// login attempts and links of mails after 90 days; and erases again what came back with a restore.
 pub async fn sweep(app: &App) -> Result<Swept> {
     Ok(Swept {
         idempotency_keys: idempotency::forget_old(app).await?,
         guest_carts: cart::sweep_carts(app).await?,
         erased_accounts: privacy::repeat_erasures(app).await?,
         login_attempts: accounts::attempts::forget_old(app).await?,
+        mail_links: accounts::links::forget_old(app).await?,
     })
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 macro_rules! each_id {
     ($callback:ident) => {
         $callback! {
-            UserId SessionId RefreshTokenId LoginAttemptId AuditId AddressId
+            UserId SessionId RefreshTokenId LoginAttemptId MailLinkId AuditId AddressId
             CategoryId ProductId OptionId VariantId
             LocationId StockItemId MovementId
             CartId CartLineId

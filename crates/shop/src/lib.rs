@@ -44,6 +44,7 @@ pub const SHOP_NAME: &str = "Cartwright";
 pub fn routes() -> Vec<Routes> {
     let mut all = vec![
         accounts::routes(),
+        accounts::links::routes(),
         accounts::sessions::routes(),
         accounts::admin::routes(),
         addresses::routes(),
@@ -60,6 +61,9 @@ pub fn routes() -> Vec<Routes> {
 /// What later features do when somebody signs in, inside that transaction.
 pub const ON_SIGN_IN: &[accounts::SignInHook] = &[cart::merge_at_sign_in];
 
+/// What later features do when an account is taken back from a stranger, inside that transaction.
+pub const ON_RECLAIM: &[accounts::ReclaimHook] = &[cart::forget_cart, addresses::forget_addresses];
+
 /// What is done in the background while the shop is open.
 pub fn jobs(app: &app::App) -> jobs::Runner {
     let (clock, swept) = (app.clock.clone(), app.clone());
@@ -69,7 +73,8 @@ pub fn jobs(app: &app::App) -> jobs::Runner {
         let app = swept.clone();
         async move { Ok(housekeeping::sweep(&app).await.map(drop)?) }
     });
-    mail::jobs(app, runner)
+    let runner = mail::jobs(app, runner);
+    accounts::links::jobs(app, runner)
 }
 
 /// Every statement that the features run, for the test that prepares them on both engines.
@@ -80,6 +85,7 @@ pub fn statements() -> Vec<String> {
         events::store::STATEMENTS,
         accounts::STATEMENTS,
         accounts::attempts::STATEMENTS,
+        accounts::links::STATEMENTS,
         accounts::personal_data::store::STATEMENTS,
         inventory::STATEMENTS,
         &catalog::statements(),

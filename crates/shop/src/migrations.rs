@@ -34,6 +34,7 @@ pub const ALL: &[Migration] = &[
     both!("0007_orders"),
     both!("0008_security"),
     both!("0009_newest_orders"),
+    both!("0010_mail"),
     both!("0011_addresses"),
 ];
 

@@ -166,15 +166,11 @@ async fn register(
         address: body.address,
     };
     let registered = register::register(&app, input, &client, cart.token.as_ref()).await?;
-    let message = match registered.tokens {
-        Some(_) => "Registration successful.",
-        None => "Registration successful. Please check your email to verify your account.",
-    };
     let signed_in = registered.tokens.is_some();
     let user = registered.account.id;
     let answer = created(&RegisteredOut {
         user: (&registered.account).into(),
-        message,
+        message: "Registration successful. Please check your email to verify your account.",
         tokens: registered.tokens.map(TokensOut::from),
         cart_adjustments: adjustments(registered.cart_adjustments),
     });
@@ -186,7 +182,7 @@ async fn register(
 }
 
 /// The token of the guest's cart died with the merge: the browser need not send it any more.
-fn forget_cart(app: &App, answer: Response, cart: &GuestCart) -> Response {
+pub(super) fn forget_cart(app: &App, answer: Response, cart: &GuestCart) -> Response {
     if cart.by_cookie {
         answer.with_header(header::SET_COOKIE, &cart_cookie(app, None))
     } else {
@@ -195,7 +191,7 @@ fn forget_cart(app: &App, answer: Response, cart: &GuestCart) -> Response {
 }
 
 /// Tells the browser that this person signed in on it.
-fn remember_device(
+pub(super) fn remember_device(
     app: &App,
     answer: Response,
     user: UserId,
@@ -377,7 +373,7 @@ async fn change_password(
     }))
 }
 
-fn repeated(fields: [(&'static str, Option<String>); 2]) -> Vec<(&'static str, String)> {
+pub(super) fn repeated(fields: [(&'static str, Option<String>); 2]) -> Vec<(&'static str, String)> {
     fields
         .into_iter()
         .filter_map(|(attr, text)| Some((attr, text?)))
@@ -388,7 +384,7 @@ fn repeated(fields: [(&'static str, Option<String>); 2]) -> Vec<(&'static str, S
 /// all faults stand in one answer.
 macro_rules! judged_text {
     ($($name:ident $schema:tt)*) => {$(
-        pub(super) struct $name(Option<String>);
+        pub(super) struct $name(pub(super) Option<String>);
 
         impl Field for $name {
             fn read(node: &Node<'_>, reader: &mut Reader) -> Option<Self> {
@@ -488,7 +484,7 @@ pub(super) struct CartAdjustmentOut {
     reason: String,
 }
 
-fn adjustments(adjustments: Adjustments) -> Vec<CartAdjustmentOut> {
+pub(super) fn adjustments(adjustments: Adjustments) -> Vec<CartAdjustmentOut> {
     let out = |a: CartAdjustment| CartAdjustmentOut {
         product_id: a.product_id,
         variant_id: a.variant_id,
@@ -507,5 +503,5 @@ pub(super) struct VerifiedOut {
 
 #[derive(Serialize, ToSchema)]
 pub(super) struct MessageOut {
-    message: &'static str,
+    pub(super) message: &'static str,
 }

@@ -1,10 +1,14 @@
 //! A new password for somebody who knows the old one. Ends the sessions on all other devices.
 
+use serde_json::json;
+
 use super::account::{Account, fault};
+use super::links::{self, Purpose};
 use super::{passwords, store};
 use crate::app::App;
 use crate::caller::User;
 use crate::error::{Error, Fault, Result};
+use crate::mail::{self, Letter, Template};
 use crate::transact;
 
 /// The old password and the new one, as they came.
@@ -25,7 +29,7 @@ pub(super) async fn change_password(app: &App, user: User, change: &PasswordChan
     let account = store::account(&conn, user.id).await?;
     let current = store::credentials(&conn, user.id).await?;
     drop(conn);
-    let mut faults = new_password_faults(app, &account, change);
+    let mut faults = new_password_faults(app, &account, change.new.as_deref(), &change.repeated);
     faults.extend(
         check_password(
             app,
@@ -46,14 +50,24 @@ pub(super) async fn change_password(app: &App, user: User, change: &PasswordChan
             return Err(Error::faults(vec![wrong_password("old_password")]));
         }
         store::end_other_sessions(tx, user.id, user.session, "password_changed", now).await?;
-        Ok(())
+        // Whoever had the old password may have asked for these.
+        let links = [Purpose::ResetPassword, Purpose::ChangeEmail];
+        links::end_links(tx, user.id, &links, "password_changed", now).await?;
+        let letter = Letter::new(&account.email, Template::PasswordChanged, json!({"at": now}));
+        mail::enqueue(tx, &letter, now).await
     })?;
     app.accounts.sessions.changed(user.id);
     Ok(())
 }
 
-fn new_password_faults(app: &App, account: &Account, change: &PasswordChange) -> Vec<Fault> {
-    let Some(new) = &change.new else {
+/// What is wrong with a new password, and with its repetitions.
+pub(super) fn new_password_faults(
+    app: &App,
+    account: &Account,
+    new: Option<&str>,
+    repeated: &[(&'static str, String)],
+) -> Vec<Fault> {
+    let Some(new) = new else {
         return vec![fault("new_password", "required", "This field is required.")];
     };
     let about = [
@@ -62,7 +76,7 @@ fn new_password_faults(app: &App, account: &Account, change: &PasswordChange) ->
         crate::SHOP_NAME,
     ];
     let mut faults = app.accounts.rules.faults("new_password", new, &about);
-    for (attr, repeated) in &change.repeated {
+    for (attr, repeated) in repeated {
         if repeated != new {
             faults.push(fault(
                 attr,

@@ -1,6 +1,7 @@
 //! Sign-up. Always as a customer; whoever has the first account of an address keeps it.
 
 use super::account::{self, Account, fault, split_name};
+use super::links::{self, Purpose};
 use super::sign_in::{Adjustments, Tokens, open_session};
 use super::store::{self, NewUser};
 use crate::app::App;
@@ -63,6 +64,8 @@ pub(super) async fn register(
     let (account, session) = transact!(app.db, tx => {
         let user = store::add_user(tx, &new_user, now).await?;
         events::record(tx, &Event::UserRegistered { user_id: user }, now).await?;
+        let link = links::add_link(tx, user, Purpose::VerifyEmail, &email, client, now).await?;
+        links::enqueue(tx, Some(link), now).await?;
         // Who cannot sign in yet keeps the guest's cart: it is merged at the first sign-in.
         let session = match app.config.require_email_verification {
             true => None,

@@ -29,6 +29,7 @@ pub const STATEMENTS: &[&str] = &[
     NOTE_USE,
     END_SESSION,
     END_OTHER_SESSIONS,
+    END_ALL_SESSIONS,
     REFRESH_TOKEN,
     ADD_REFRESH_TOKEN,
     USE_REFRESH_TOKEN,
@@ -376,6 +377,16 @@ pub(super) async fn end_other_sessions(
     Ok(tx
         .execute(END_OTHER_SESSIONS, args![now, reason, user, keep])
         .await?)
+}
+
+const END_ALL_SESSIONS: &str =
+    "UPDATE sessions SET ended_at = $1, end_reason = $2 WHERE user_id = $3 AND ended_at IS NULL";
+
+/// Ends every session of the user.
+pub(super) async fn end_all_sessions(tx: &Tx, user: UserId, reason: &str, now: Time) -> Result<()> {
+    tx.execute(END_ALL_SESSIONS, args![now, reason, user])
+        .await?;
+    Ok(())
 }
 
 // ---- refresh tokens

@@ -9,6 +9,7 @@ mod address;
 mod api;
 mod change_address;
 mod for_order;
+mod forget_addresses;
 mod remove_address;
 pub mod store;
 
@@ -16,4 +17,5 @@ pub use address::{Address, AddressType};
 pub(crate) use api::KeptAddressOut;
 pub use api::routes;
 pub use for_order::{Choice, for_order};
+pub use forget_addresses::forget_addresses;
 pub use store::{all_of, forget};

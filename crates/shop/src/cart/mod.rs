@@ -14,6 +14,7 @@ mod api;
 )]
 mod cart;
 mod change_items;
+mod forget_cart;
 mod merge_carts;
 mod show_cart;
 mod store;
@@ -24,6 +25,7 @@ pub use add_item::{AddItem, Added, add_item};
 pub use api::routes;
 pub use cart::{Cart, CartLine, Limits, Owner, owner_of};
 pub use change_items::{clear_cart, remove_item, set_quantity};
+pub use forget_cart::forget_cart;
 pub use merge_carts::merge_at_sign_in;
 pub use show_cart::show_cart;
 pub use store::{STATEMENTS, claim_cart, consume_cart, forget};

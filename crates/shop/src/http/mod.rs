@@ -9,6 +9,7 @@ mod docs;
 pub mod extract;
 mod layers;
 pub mod openapi;
+pub mod page;
 mod problem;
 mod rate_limit;
 mod routes;

@@ -170,17 +170,21 @@ fn security(who: Who) -> Value {
 fn responses(operation: &Operation, schemas: &mut Schemas) -> Value {
     let mut responses = Map::new();
     for answer in &operation.op.answers {
-        let mut response = json!({"description": answer.description});
+        // One status may come in several media types.
+        let status = answer.status.to_string();
+        let mut response = responses
+            .remove(&status)
+            .unwrap_or(json!({"description": answer.description}));
         if let Some(schema) = answer.schema {
             let mut schema = schema(schemas);
             if answer.is_list {
                 schema = page_of(&schema);
             }
-            response["content"] = json!({answer.media_type: {"schema": schema}});
+            response["content"][answer.media_type] = json!({"schema": schema});
         } else if !answer.media_type.is_empty() {
-            response["content"] = json!({answer.media_type: {"schema": {"type": "string"}}});
+            response["content"][answer.media_type] = json!({"schema": {"type": "string"}});
         }
-        responses.insert(answer.status.to_string(), response);
+        responses.insert(status, response);
     }
     for (status, codes) in errors(operation) {
         let schema = if status == 400 {
@@ -193,13 +197,13 @@ fn responses(operation: &Operation, schemas: &mut Schemas) -> Value {
             .iter()
             .map(|code| format!("`{}`", code.as_str()))
             .collect();
-        responses.insert(
-            status.to_string(),
-            json!({
-                "description": codes.join(", "),
-                "content": {"application/json": {"schema": schema}, "application/problem+json": {"schema": schema}},
-            }),
-        );
+        let status = status.to_string();
+        let mut response = responses.remove(&status).unwrap_or(json!({}));
+        response["description"] = codes.join(", ").into();
+        for media_type in ["application/json", "application/problem+json"] {
+            response["content"][media_type] = json!({"schema": schema});
+        }
+        responses.insert(status, response);
     }
     Value::Object(responses)
 }

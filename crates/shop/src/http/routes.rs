@@ -97,6 +97,15 @@ impl Routes {
         self
     }
 
+    /// What a form of such a page sends.
+    #[must_use]
+    pub fn form<H: Handler<T, App>, T: 'static>(mut self, path: &'static str, handler: H) -> Self {
+        self.router = self
+            .router
+            .route(&format!("{BASE}{path}"), on(MethodFilter::POST, handler));
+        self
+    }
+
     fn on<H: Handler<T, App>, T: 'static>(
         mut self,
         method: &'static str,

@@ -27,6 +27,7 @@ mod import_users;
 mod limits;
 mod login_attempts;
 mod mail;
+mod mail_links;
 mod orders;
 mod policy;
 mod printed_requests;

@@ -22,6 +22,11 @@ PATCH  /auth/profile/                   401 + + +
 POST   /auth/change-password/           401 + + +
 POST   /auth/profile/export/            401 + + +
 POST   /auth/profile/erase/             401 + + +
+GET    /auth/verify-email/{token}/      + + + +
+POST   /auth/verify-email/{token}/      + + + +
+POST   /auth/resend-verification/       + + + +
+POST   /auth/password-reset/            + + + +
+POST   /auth/password-reset/confirm/    + + + +
 GET    /auth/sessions/                  401 + + +
 DELETE /auth/sessions/{id}/             401 + 404 404
 POST   /auth/sessions/deactivate-all/   401 + + +
@@ -113,6 +118,7 @@ async fn object(shop: &TestShop, path: &str, owner: &Person, admin: &Person) -> 
             let name = format!("gone{}", shop.product(admin, "1", 0).await.id);
             shop.customer(&name).await.id.to_string()
         }
+        "/auth/verify-email/" => "A".repeat(43),
         "/admin/users/" => owner.id.to_string(),
         "/addresses/" => {
             let body = crate::addresses::address();
