@@ -21,7 +21,7 @@ pub use api::routes;
 pub(super) use send::enqueue;
 pub use send::jobs;
 pub use store::STATEMENTS;
-pub(super) use store::{add_link, end_links};
+pub(super) use store::{add_link, end_links, forget_links};
 
 use super::tokens::RefreshToken;
 use crate::app::App;

@@ -22,6 +22,7 @@ pub const STATEMENTS: &[&str] = &[
     CHANGE_EMAIL,
     RESET_PASSWORD,
     FORGET_PERSON,
+    FORGET_LINKS,
     SWEEP_LINKS,
 ];
 
@@ -194,6 +195,14 @@ const FORGET_PERSON: &str = "UPDATE users SET phone = '', address = '' WHERE id 
 /// Takes away where things would be sent.
 pub(super) async fn forget_person(tx: &Tx, user: UserId) -> Result<()> {
     tx.execute(FORGET_PERSON, args![user]).await?;
+    Ok(())
+}
+
+const FORGET_LINKS: &str = "DELETE FROM mail_links WHERE user_id = $1";
+
+/// Deletes all that somebody asked for.
+pub(in crate::accounts) async fn forget_links(tx: &Tx, user: UserId) -> Result<()> {
+    tx.execute(FORGET_LINKS, args![user]).await?;
     Ok(())
 }
 
