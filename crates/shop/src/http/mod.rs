@@ -4,6 +4,7 @@
 pub mod access;
 pub mod aliases;
 pub mod answer;
+mod card_data;
 mod cors;
 mod docs;
 pub mod extract;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::aliases::BASE;
+use super::card_data;
 use super::routes::{Op, Operation, Routes, Who};
 use super::schema::{Schemas, put_text};
 use crate::error::Code;
@@ -241,6 +242,9 @@ fn errors(operation: &Operation) -> BTreeMap<u16, Vec<Code>> {
             Code::BodyTooLarge,
             Code::UnsupportedMediaType,
         ]);
+    }
+    if op.body.is_some() && card_data::is_guarded(operation.path) {
+        codes.push(Code::CardDataNotAccepted);
     }
     if op.keyed {
         codes.extend([Code::IdempotencyKeyReused, Code::IdempotencyInProgress]);

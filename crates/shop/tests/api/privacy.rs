@@ -228,6 +228,53 @@ both! {
         assert_eq!(email, "dora");
     }
 
+    /// PR-04
+    async fn card_data_is_refused_wherever_people_write(shop: TestShop) {
+        let mug = sell(&shop, "Mug", 999, 50).await;
+        let boss = shop.admin().await;
+        let alice = shop.customer("alice").await;
+        let buyer = Buyer::Customer(alice.access.clone());
+        let order = buyer.buys(&shop, mug, 1).await;
+        buyer.adds(&shop, mug, 1).expect(201).await;
+        let address = json!({"line1": "1", "city": "2", "country": "DE"});
+        let kept = shop.post("/api/v1/addresses/").by(&alice).json(address.clone()).expect(201).await.json();
+        let (kept, order) = (format!("/api/v1/addresses/{}/", kept["id"]), format!("/api/v1/orders/{}/", order["id"]));
+        let status = format!("{order}update_status/");
+        let with = |name: &str, value: Value| {
+            let mut body = address.clone();
+            body[name] = value;
+            body
+        };
+        for (who, method, path, body) in [
+            (&alice, "POST", "/api/v1/orders/", json!({"note": "pay with 4111 1111 1111 1111"})),
+            (&alice, "POST", "/api/orders/create", json!({"shipping_address": {"line1": "x", "extra": ["5555-5555-5555-4444"]}})),
+            (&alice, "POST", "/api/v1/orders/", json!({"shipping_address": {"line1": "x", "metadata": {"cvv": "123"}}})),
+            (&alice, "POST", "/api/v1/orders/", json!({"payment_method": "cod", "card_number": 4_111_111_111_111_111_i64})),
+            (&alice, "POST", "/api/v1/orders/", json!({"shipping_address": {"4111111111111111": 1}})),
+            (&boss, "PATCH", &status, json!({"status": "paid", "pan": "x"})),
+            (&alice, "POST", "/api/v1/addresses/", with("label", json!("378282246310005"))),
+            (&alice, "POST", "/api/users/me/addresses/", with("phone", json!("4111111111111111"))),
+            (&alice, "PUT", &kept, with("cvc", json!(123))),
+            (&alice, "PATCH", &kept, json!({"line2": "6011 0009 9013 9424"})),
+            (&alice, "PATCH", "/api/v1/auth/profile/", json!({"phone": "4111-1111-1111-1111"})),
+            (&alice, "PUT", "/api/users/me/", json!({"address": "\u{34}111111111111111"})),
+            (&alice, "POST", "/api/v1/auth/register/", json!({"email": "z@example.org", "password": PASSWORD, "name": "4111111111111111"})),
+            (&alice, "POST", "/api/v1/cart/items/", json!({"product_id": mug.product, "Card-Number": "x"})),
+        ] {
+            let refused = shop.ask(method, path).by(who).json(body.clone()).expect(400).await;
+            assert_eq!(refused.code(), "card_data_not_accepted", "{method} {path} {body}");
+            let told = refused.text();
+            assert!(!told.contains("4111") && !told.contains("5555"), "{told}");
+        }
+        let all = all_texts(&shop).await;
+        for card in ["4111", "5555", "378282", "6011"] {
+            assert!(!all.contains(card), "{card}");
+        }
+        let fine = json!({"phone": "+4915123456783", "address": "12 High Street, 10115 Berlin"});
+        shop.patch("/api/v1/auth/profile/").by(&alice).json(fine).expect(200).await;
+        shop.patch(&kept).by(&alice).json(json!({"cvv": null, "label": "4111 1111 1111 1112"})).expect(200).await;
+    }
+
     /// AZ-13
     async fn the_last_admin_cannot_leave(shop: TestShop) {
         let first = shop.admin().await;

@@ -10,6 +10,7 @@ use super::json::{Node, parse};
 use super::reader::{Field, Reader};
 use crate::app::App;
 use crate::error::{Code, Error, Result};
+use crate::http::card_data;
 use crate::idempotency::IdempotencyKey;
 
 /// Largest JSON body.
@@ -25,8 +26,9 @@ impl<T: Field + Send> FromRequest<App> for In<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, app: &App) -> Result<Self> {
+        let guarded = card_data::is_guarded(request.uri().path());
         let bytes = json_bytes(request).await?;
-        read(app, &bytes).map(In)
+        read(app, &bytes, guarded).map(In)
     }
 }
 
@@ -41,8 +43,9 @@ impl<T: Field + Send> FromRequest<App> for Keyed<T> {
 
     async fn from_request(request: Request, app: &App) -> Result<Self> {
         let key = idempotency_key(request.headers())?;
+        let guarded = card_data::is_guarded(request.uri().path());
         let bytes = json_bytes(request).await?;
-        let body = read(app, &bytes)?;
+        let body = read(app, &bytes, guarded)?;
         // An absent body is `{}` here too.
         let asked: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
         let key = key.map(|key| IdempotencyKey {
@@ -138,7 +141,8 @@ fn is_json(headers: &HeaderMap) -> bool {
     })
 }
 
-fn read<T: Field>(app: &App, bytes: &[u8]) -> Result<T> {
+/// `guarded`: card data is refused.
+fn read<T: Field>(app: &App, bytes: &[u8], guarded: bool) -> Result<T> {
     let node = if bytes.is_empty() {
         Node::Object(Vec::new())
     } else {
@@ -150,6 +154,9 @@ fn read<T: Field>(app: &App, bytes: &[u8]) -> Result<T> {
                 .member("column", column)
         })?
     };
+    if guarded {
+        card_data::refuse(&node)?;
+    }
     let mut reader = Reader::new(app, false);
     let value = reader.value(&node);
     reader.finish(value)
