@@ -156,6 +156,13 @@ impl Error {
         error
     }
 
+    /// 409 `duplicate`, which names the field whose value is taken.
+    pub fn duplicate(attr: &str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        let error = Code::Duplicate.with(detail.clone());
+        error.and(attr, "unique", detail)
+    }
+
     pub fn not_found() -> Self {
         Code::NotFound.into()
     }

@@ -14,6 +14,7 @@ pub mod ids;
 pub mod limits;
 pub mod migrations;
 pub mod paging;
+pub mod precondition;
 pub mod values;
 pub mod words;
 

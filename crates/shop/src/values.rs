@@ -44,18 +44,21 @@ impl From<Email> for String {
     }
 }
 
-/// Text with at least one visible and at most `MAX` characters.
+/// A line of text with at least one visible and at most `MAX` characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text<const MAX: usize>(String);
 
 impl<const MAX: usize> Text<MAX> {
-    /// Without the spaces around it. `Err` names the fault: `blank` or `max_length`.
+    /// Without the spaces around it. `Err` names the fault: `blank`, `max_length`, or `invalid` for line breaks and
+    /// other control characters.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let text = text.trim();
         if text.is_empty() {
             Err("blank")
         } else if text.chars().count() > MAX {
             Err("max_length")
+        } else if text.contains(char::is_control) {
+            Err("invalid")
         } else {
             Ok(Text(text.to_owned()))
         }
@@ -194,6 +197,7 @@ mod tests {
         assert_eq!(Text::<5>::parse("  "), Err("blank"));
         assert_eq!(Text::<5>::parse("éééééé"), Err("max_length"));
         assert!(Text::<5>::parse("ééééé").is_ok());
+        assert_eq!(Text::<5>::parse("a\r\nb"), Err("invalid"));
     }
 
     #[test]

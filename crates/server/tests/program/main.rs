@@ -9,6 +9,8 @@
 mod commands;
 mod durability;
 mod limits;
+mod log_lines;
+mod repeats;
 mod settings;
 mod start;
 mod stop;

@@ -165,6 +165,20 @@ impl Shop {
         }
     }
 
+    /// The lines of the log from here on, up to one that holds these words.
+    pub(crate) fn log_until(&mut self, words: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        while !lines
+            .last()
+            .is_some_and(|line: &String| line.contains(words))
+        {
+            let mut line = String::new();
+            assert_ne!(self.log.read_line(&mut line).unwrap(), 0, "no `{words}`");
+            lines.push(line);
+        }
+        lines
+    }
+
     pub(crate) fn wait(&mut self) -> ExitStatus {
         // The pipe is read to its end first: a full one would hold the program back.
         let mut rest = String::new();

@@ -84,8 +84,8 @@ pub(super) fn username_fault(username: &str, email: &str) -> Option<Fault> {
     }
 }
 
-/// What is longer than its column is meant to be. `fields`: name and value.
-pub(super) fn length_faults<'a>(
+/// What is longer than its column is meant to be, or no line of text. `fields`: name and value.
+pub(super) fn text_faults<'a>(
     fields: impl IntoIterator<Item = (&'static str, &'a str)>,
 ) -> impl Iterator<Item = Fault> {
     fields.into_iter().filter_map(|(attr, value)| {
@@ -94,14 +94,15 @@ pub(super) fn length_faults<'a>(
             "address" => 1000,
             _ => 150,
         };
-        let too_long = value.chars().count() > most;
-        too_long.then(|| {
-            fault(
-                attr,
-                "max_length",
-                format!("Ensure this field has no more than {most} characters."),
-            )
-        })
+        let too_long = format!("Ensure this field has no more than {most} characters.");
+        if value.chars().count() > most {
+            Some(fault(attr, "max_length", too_long))
+        } else if attr != "address" && value.contains(char::is_control) {
+            let detail = "Send one line, without control characters.";
+            Some(fault(attr, "invalid", detail))
+        } else {
+            None
+        }
     })
 }
 

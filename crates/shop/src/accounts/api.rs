@@ -1,7 +1,7 @@
 //! The HTTP face of accounts: register, log in, refresh, log out, verify, profile, password.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -21,9 +21,9 @@ use crate::caller::{Client, User};
 use crate::clock::Time;
 use crate::error::{Code, Result};
 use crate::http::access::{GuestCart, SentToken, cart_cookie, cookie};
-use crate::http::extract::{Field, In, Node, Patch, Reader};
+use crate::http::extract::{Field, IfMatch, In, Node, Patch, Reader};
 use crate::http::schema::Schemas;
-use crate::http::{Op, Routes, WithHeader, created, ok};
+use crate::http::{Op, Routes, WithHeader, created, ok, tagged};
 use crate::ids::{ProductId, UserId, VariantId};
 use crate::input;
 
@@ -85,6 +85,7 @@ pub fn routes() -> Routes {
         Op::new(id, summary)
             .user()
             .body::<ProfileIn>()
+            .conditional()
             .answers::<ProfileOut>(200)
     };
     let change_password_op = Op::new(
@@ -106,6 +107,7 @@ pub fn routes() -> Routes {
             show_profile,
             Op::new("show_profile", "Your account")
                 .user()
+                .tagged()
                 .answers::<ProfileOut>(200),
         )
         .put(
@@ -292,7 +294,7 @@ async fn log_out(
 
 async fn show_profile(State(app): State<App>, user: User) -> Result<Response> {
     let account = store::account(&app.db.read().await?, user.id).await?;
-    Ok(ok(&ProfileOut::from(&account)))
+    Ok(tagged(StatusCode::OK, &ProfileOut::from(&account)))
 }
 
 input! {
@@ -314,6 +316,7 @@ input! {
 async fn update_profile(
     State(app): State<App>,
     user: User,
+    if_match: IfMatch,
     In(body): In<ProfileIn>,
 ) -> Result<Response> {
     let update = ProfileUpdate {
@@ -328,8 +331,10 @@ async fn update_profile(
             address: text(body.address),
         },
     };
-    let account = update_profile::update_profile(&app, user, update).await?;
-    Ok(ok(&ProfileOut::from(&account)))
+    let look = |account: &Account| if_match.check(&[ProfileOut::from(account)]);
+    let seen = if_match.given(&look);
+    let account = update_profile::update_profile(&app, user, update, seen).await?;
+    Ok(tagged(StatusCode::OK, &ProfileOut::from(&account)))
 }
 
 fn text(field: Patch<String>) -> Option<String> {

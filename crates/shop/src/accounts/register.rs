@@ -129,7 +129,7 @@ async fn judge(app: &App, input: Registration) -> Result<(Email, String, Person)
             .as_deref()
             .and_then(|name| account::username_fault(name, address_or_nothing)),
     );
-    faults.extend(account::length_faults([
+    faults.extend(account::text_faults([
         ("first_name", &*person.first_name),
         ("last_name", &person.last_name),
         ("phone", &person.phone),

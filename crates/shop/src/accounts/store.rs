@@ -21,6 +21,7 @@ pub const STATEMENTS: &[&str] = &[
     IMPORT_USER,
     NOTE_LOGIN,
     SET_PASSWORD,
+    HOLD_USER,
     UPDATE_PROFILE,
     UPDATE_EMAIL,
     SESSION_STATE,
@@ -221,6 +222,14 @@ pub(super) struct ProfileChange {
     pub last_name: Option<String>,
     pub phone: Option<String>,
     pub address: Option<String>,
+}
+
+const HOLD_USER: &str = "UPDATE users SET updated_at = updated_at WHERE id = $1";
+
+/// Holds the account as it is until the transaction ends.
+pub(super) async fn hold_user(tx: &Tx, user: UserId) -> Result<()> {
+    tx.execute(HOLD_USER, args![user]).await?;
+    Ok(())
 }
 
 const UPDATE_PROFILE: &str = "\

@@ -9,6 +9,7 @@ use super::store::{self, ProfileChange};
 use crate::app::App;
 use crate::caller::User;
 use crate::error::{Error, Result};
+use crate::precondition::AsSeen;
 use crate::transact;
 use crate::values::Email;
 
@@ -31,6 +32,7 @@ pub(super) async fn update_profile(
     app: &App,
     user: User,
     mut update: ProfileUpdate,
+    seen: AsSeen<'_, Account>,
 ) -> Result<Account> {
     if let Some(name) = &update.name {
         let (first, last) = split_name(name);
@@ -40,6 +42,10 @@ pub(super) async fn update_profile(
     let (email, proof) = judge(app, user, &update).await?;
     let now = app.clock.now();
     transact!(app.db, tx => {
+        if let Some(seen) = seen {
+            store::hold_user(tx, user.id).await?;
+            seen(&store::account(tx, user.id).await?)?;
+        }
         store::update_profile(tx, user.id, &update.profile, now).await?;
         if let Some(email) = &email
             && !store::update_email(tx, user.id, email, proof.as_deref(), now).await?
@@ -82,7 +88,7 @@ async fn judge(
         ("phone", &profile.phone),
         ("address", &profile.address),
     ];
-    faults.extend(account::length_faults(
+    faults.extend(account::text_faults(
         fields
             .iter()
             .filter_map(|(name, value)| Some((*name, value.as_deref()?))),

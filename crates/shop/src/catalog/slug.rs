@@ -6,7 +6,7 @@ use db::Tx;
 
 use super::search::fold;
 use super::{SLUG_RULE, store};
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 
 const MAX_SLUG: usize = 80;
 
@@ -50,7 +50,8 @@ pub(super) async fn chosen(tx: &Tx, kind: Kind, slug: &str) -> Result<String> {
         Ok(slug)
     } else {
         let (one, _) = kind.words();
-        Err(Code::Duplicate.with(format!("A {one} with the slug \"{slug}\" already exists.")))
+        let detail = format!("A {one} with the slug \"{slug}\" already exists.");
+        Err(Error::duplicate("slug", detail))
     }
 }
 
@@ -70,7 +71,8 @@ pub(super) async fn free(
         }
     }
     let (_, many) = kind.words();
-    Err(Code::Duplicate.with(format!("There are too many {many} of this name.")))
+    let detail = format!("There are too many {many} of this name.");
+    Err(Error::duplicate("name", detail))
 }
 
 /// A slug for `name`, or `None` when no Latin letter or digit is in it: then the caller takes the id.

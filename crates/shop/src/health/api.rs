@@ -51,6 +51,7 @@ struct IndexOut {
     version: &'static str,
     docs: String,
     schema: String,
+    health: String,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -79,6 +80,7 @@ async fn index(State(app): State<App>) -> Response {
         version: VERSION,
         docs: at("docs"),
         schema: at("schema"),
+        health: at("health"),
     })
 }
 

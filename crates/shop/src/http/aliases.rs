@@ -15,6 +15,8 @@ pub struct Target {
     /// The method of that route, when it is another.
     pub method: Option<Method>,
     pub via: Via,
+    /// The path is nothing but an alias, and not one of this method.
+    pub other_methods_only: bool,
 }
 
 /// What a handler may want to know of the path that was asked for.
@@ -35,6 +37,8 @@ struct Alias {
     from: &'static str,
     to: &'static str,
     as_method: Option<Method>,
+    /// A word where routes have a parameter: other methods do not mean an object of that name.
+    stands_alone: bool,
 }
 
 const fn alias(methods: &'static [&'static str], from: &'static str, to: &'static str) -> Alias {
@@ -43,6 +47,17 @@ const fn alias(methods: &'static [&'static str], from: &'static str, to: &'stati
         from,
         to,
         as_method: None,
+        stands_alone: false,
+    }
+}
+
+const fn alone(methods: &'static [&'static str], from: &'static str, to: &'static str) -> Alias {
+    Alias {
+        methods,
+        from,
+        to,
+        as_method: None,
+        stands_alone: true,
     }
 }
 
@@ -72,6 +87,7 @@ const ALIASES: &[Alias] = &[
         from: "auth/sessions/{id}/deactivate",
         to: "auth/sessions/{id}",
         as_method: Some(Method::DELETE),
+        stands_alone: false,
     },
     alias(LIST, "users/me/addresses", "addresses"),
     alias(ITEM, "users/me/addresses/{id}", "addresses/{id}"),
@@ -99,13 +115,13 @@ const ALIASES: &[Alias] = &[
     alias(POST, "cart/add", "cart/items"),
     alias(DELETE, "cart", "cart/clear"),
     alias(ITEM, "cart/{id}", "cart/items/{id}"),
-    alias(POST, "orders/create", "orders"),
-    alias(POST, "orders/create_order", "orders"),
+    alone(POST, "orders/create", "orders"),
+    alone(POST, "orders/create_order", "orders"),
     alias(PATCH, "orders/{any}/status", "orders/{any}/update_status"),
 ];
 
-/// Paths that also answer without any base, for those who watch over the process.
-const AT_THE_ROOT: &[&str] = &["health", "livez", "readyz"];
+/// Paths that also answer without any base: the index, and for those who watch over the process.
+const AT_THE_ROOT: &[&str] = &["", "health", "livez", "readyz"];
 
 /// The route that a request is meant for.
 pub fn resolve(method: &Method, path: &str) -> Target {
@@ -120,10 +136,18 @@ pub fn resolve(method: &Method, path: &str) -> Target {
     if let Some((alias, to)) = find(method.as_str(), trimmed) {
         target.method.clone_from(&alias.as_method);
         target.path = Some(format!("{BASE}/{to}/"));
+    } else if stands_alone(trimmed) {
+        target.other_methods_only = true;
     } else if !(path.starts_with(BASE) && keeps_its_form(tail)) {
         target.path = Some(format!("{BASE}{}", with_slash(tail)));
     }
     target
+}
+
+fn stands_alone(tail: &str) -> bool {
+    ALIASES
+        .iter()
+        .any(|alias| alias.stands_alone && alias.from == tail)
 }
 
 /// The path below the base, as links to other pages of a list have it: `/products/`.
@@ -238,6 +262,7 @@ mod tests {
             "GET /api/v1/docs/swagger-ui.css"
         );
         assert_eq!(goes_to("GET", "/livez"), "GET /api/v1/livez/");
+        assert_eq!(goes_to("GET", "/"), "GET /api/v1/");
         assert_eq!(goes_to("GET", "/products/"), "GET /products/");
         assert_eq!(goes_to("GET", "/apiv1/products"), "GET /apiv1/products");
     }
@@ -290,6 +315,18 @@ mod tests {
         ] {
             assert_eq!(goes_to(method, path), expected);
         }
+    }
+
+    #[test]
+    fn a_word_for_writing_is_no_name_of_an_order() {
+        let refused = |method, path| resolve(&method, path).other_methods_only;
+        for path in ["/api/orders/create/", "/api/v1/orders/create_order"] {
+            assert!(
+                refused(Method::GET, path) && !refused(Method::POST, path),
+                "{path}"
+            );
+        }
+        assert!(!refused(Method::GET, "/api/orders/7/"));
     }
 
     #[test]

@@ -4,8 +4,8 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
+use super::etag;
 use crate::error::Error;
 
 pub fn ok<T: Serialize>(body: &T) -> Response {
@@ -23,6 +23,19 @@ pub fn no_content() -> Response {
 pub fn json<T: Serialize>(status: StatusCode, body: &T) -> Response {
     match serde_json::to_vec(body) {
         Ok(bytes) => (status, [(header::CONTENT_TYPE, "application/json")], bytes).into_response(),
+        Err(error) => Error::internal(error).into_response(),
+    }
+}
+
+/// A thing as it is, with its strong ETag: what `If-Match` names when it is written.
+pub fn tagged<T: Serialize>(status: StatusCode, body: &T) -> Response {
+    match serde_json::to_vec(body) {
+        Ok(bytes) => {
+            let tag = etag::of(&bytes);
+            (status, [(header::CONTENT_TYPE, "application/json")], bytes)
+                .into_response()
+                .with_header(header::ETAG, &tag)
+        }
         Err(error) => Error::internal(error).into_response(),
     }
 }
@@ -64,11 +77,7 @@ pub fn cached_bytes(
     content_type: &str,
     bytes: Vec<u8>,
 ) -> Response {
-    let hash = Sha256::digest(&bytes);
-    let tag = hash[..12]
-        .iter()
-        .fold(String::from("\""), |tag, byte| format!("{tag}{byte:02x}"))
-        + "\"";
+    let tag = etag::of(&bytes);
     let response = if known(request, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
@@ -81,16 +90,15 @@ pub fn cached_bytes(
         .with_header(header::CACHE_CONTROL, cache_control)
 }
 
-/// Does `If-None-Match` name this tag? Compressed forms of an answer carry the tag of the plain one, weakened.
+/// Does `If-None-Match` name this tag? Proxies may have weakened it.
 fn known(request: &HeaderMap, tag: &str) -> bool {
     request
         .get_all(header::IF_NONE_MATCH)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .any(|value| {
-            value
-                .split(',')
-                .map(str::trim)
-                .any(|given| given == "*" || given.strip_prefix("W/").unwrap_or(given) == tag)
+            value.split(',').map(str::trim).any(|given| {
+                given == "*" || etag::same(given.strip_prefix("W/").unwrap_or(given), tag)
+            })
         })
 }

@@ -8,7 +8,7 @@ use crate::config::Origins;
 const EXPOSED: &str = "X-Cart-Token, X-Request-Id, Idempotency-Replayed, Retry-After, ETag, RateLimit, RateLimit-Policy";
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 const HEADERS: &str = "Authorization, Content-Type, Accept, X-Cart-Token, X-Order-Token, X-Request-Id, \
-    X-CSRF-Token, Idempotency-Key, If-Match, If-None-Match";
+    X-CSRF-Token, X-Requested-With, Idempotency-Key, If-Match, If-None-Match, traceparent";
 
 /// The answer to a browser that asks before it asks.
 pub(super) fn preflight(method: &Method, headers: &HeaderMap) -> Option<Response> {

@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::aliases::{self, Asked};
 use super::problem::{self, Failed};
 use super::rate_limit::RateLimit;
-use super::{access, cors};
+use super::{access, cors, etag};
 use crate::app::App;
 use crate::caller::RequestId;
 use crate::error::{Code, Error, Result};
@@ -87,6 +87,7 @@ pub(super) async fn around(
     let target = aliases::resolve(request.method(), request.uri().path());
     let login_as_400 = target.via.login_as_400;
     let allowance = layers.allowance(&asked).await;
+    let is_counted = allowance.is_some();
     let (left, refused) = match allowance {
         Some(Ok(left)) => (left, None),
         Some(Err(error)) => (None, Some(error)),
@@ -97,6 +98,10 @@ pub(super) async fn around(
         (Some(error), _) => error.into_response(),
         (None, Some(answer)) => answer,
         (None, None) => match layers.place(asked.uri.path()) {
+            Ok(_place) if target.other_methods_only => match asked.method {
+                Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
+                _ => Error::from(Code::MethodNotAllowed).into_response(),
+            },
             Ok(_place) => {
                 redirect(&mut request, target);
                 answer(request, next, app).await
@@ -124,7 +129,7 @@ pub(super) async fn around(
     let origins = &app.config.cors_allowed_origins;
     cors::allow(&mut response, asked.origin.as_ref(), origins, is_preflight);
     security_headers(response.headers_mut(), app, asked.has_token);
-    if let Some(limit) = &layers.rate_limit {
+    if let Some(limit) = layers.rate_limit.as_ref().filter(|_| is_counted) {
         limit.tell(response.headers_mut(), left);
     }
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
@@ -316,12 +321,13 @@ fn security_headers(headers: &mut HeaderMap, app: &App, has_token: bool) {
         headers.append(header::VARY, HeaderValue::from_static("Authorization"));
     }
     // The compressed bytes are others than those that the tag was made of.
-    if headers.contains_key(header::CONTENT_ENCODING)
+    if let Some(coding) = headers
+        .get(header::CONTENT_ENCODING)
+        .and_then(|coding| coding.to_str().ok())
         && let Some(tag) = headers.get(header::ETAG).and_then(|tag| tag.to_str().ok())
-        && tag.starts_with('"')
-        && let Ok(weak) = HeaderValue::from_str(&format!("W/{tag}"))
+        && let Ok(tag) = HeaderValue::from_str(&etag::of_coded(tag, coding))
     {
-        headers.insert(header::ETAG, weak);
+        headers.insert(header::ETAG, tag);
     }
 }
 

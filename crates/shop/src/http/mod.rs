@@ -7,6 +7,7 @@ pub mod answer;
 mod card_data;
 mod cors;
 mod docs;
+mod etag;
 pub mod extract;
 mod layers;
 pub mod openapi;
@@ -23,7 +24,7 @@ use axum::response::{IntoResponse, Response};
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
-pub use answer::{WithHeader, cached, created, json, json_text, no_content, ok};
+pub use answer::{WithHeader, cached, created, json, json_text, no_content, ok, tagged};
 pub use routes::{Op, Routes, Who};
 
 use crate::app::App;

@@ -129,6 +129,13 @@ fn describe(operation: &Operation, schemas: &mut Schemas) -> Value {
             "schema": {"type": "string", "minLength": 1, "maxLength": 255},
         }));
     }
+    if op.conditional {
+        parameters.push(json!({
+            "name": "If-Match", "in": "header", "required": false,
+            "description": "The `ETag` of what you read, or `*`: refused with 412 when it has changed since.",
+            "schema": {"type": "string"},
+        }));
+    }
     if !parameters.is_empty() {
         described["parameters"] = parameters.into();
     }
@@ -185,6 +192,9 @@ fn responses(operation: &Operation, schemas: &mut Schemas) -> Value {
         } else if !answer.media_type.is_empty() {
             response["content"][answer.media_type] = json!({"schema": {"type": "string"}});
         }
+        if operation.op.tagged && answer.schema.is_some() {
+            response["headers"] = json!({"ETag": {"schema": {"type": "string"}}});
+        }
         responses.insert(status, response);
     }
     for (status, codes) in errors(operation) {
@@ -233,7 +243,14 @@ fn errors(operation: &Operation) -> BTreeMap<u16, Vec<Code>> {
         Code::DependencyUnavailable,
         Code::Timeout,
     ]);
-    if op.query.is_some() || op.body.is_some() {
+    if op.conditional {
+        codes.push(Code::PreconditionFailed);
+    }
+    // What a row names may be erased while it is written.
+    if operation.method != "get" && op.who != Who::Public {
+        codes.push(Code::Conflict);
+    }
+    if op.query.is_some() || op.body.is_some() || op.conditional {
         codes.push(Code::ValidationError);
     }
     if op.body.is_some() {

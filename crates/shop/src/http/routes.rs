@@ -147,6 +147,8 @@ pub struct Op {
     pub(super) who: Who,
     pub(super) body: Option<fn(&mut Schemas) -> Value>,
     pub(super) keyed: bool,
+    pub(super) tagged: bool,
+    pub(super) conditional: bool,
     pub(super) query: Option<fn(&mut Schemas) -> Vec<Value>>,
     pub(super) answers: Vec<Answer>,
     pub(super) errors: Vec<Code>,
@@ -172,6 +174,8 @@ impl Op {
             who: Who::Admin,
             body: None,
             keyed: false,
+            tagged: false,
+            conditional: false,
             query: None,
             answers: Vec::new(),
             errors: Vec::new(),
@@ -234,6 +238,24 @@ impl Op {
             body: Some(T::schema),
             keyed: true,
             ..self
+        }
+    }
+
+    /// Its answers carry a strong `ETag`.
+    #[must_use]
+    pub fn tagged(self) -> Self {
+        Op {
+            tagged: true,
+            ..self
+        }
+    }
+
+    /// It heeds `If-Match` ([`super::extract::IfMatch`]), and its answers carry the new `ETag`.
+    #[must_use]
+    pub fn conditional(self) -> Self {
+        Op {
+            conditional: true,
+            ..self.tagged()
         }
     }
 

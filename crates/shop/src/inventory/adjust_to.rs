@@ -8,6 +8,14 @@ use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::ids::{UserId, VariantId};
 
+/// Holds the items of variants until the transaction ends: nobody moves them meanwhile.
+pub async fn hold(tx: &Tx, variants: &[VariantId]) -> Result<()> {
+    let mut sorted = variants.to_vec();
+    sorted.sort_unstable();
+    store::lock_items(tx, &sorted).await?;
+    Ok(())
+}
+
 /// Makes on hand − reserved equal to each `sellable`; what is reserved stays reserved. No difference, no movement.
 pub async fn adjust_to(
     tx: &Tx,

@@ -16,7 +16,7 @@ mod reserve;
 mod stock;
 mod store;
 
-pub use adjust_to::adjust_to;
+pub use adjust_to::{adjust_to, hold};
 pub use move_stock::{create_items, give_back, receive, release, sell};
 pub use out_of_stock::{ShortLine, out_of_stock};
 pub use reserve::{Short, reserve};

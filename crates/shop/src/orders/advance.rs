@@ -3,13 +3,15 @@
 use db::Tx;
 use futures_util::try_join;
 
-use super::order::{OrderLine, OrderRow, Source, Status};
+use super::find_orders::{Access, find_order};
+use super::order::{Order, OrderLine, OrderRef, OrderRow, Source, Status};
 use super::store;
 use crate::clock::Time;
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
 use crate::ids::{OrderId, UserId, VariantId};
 use crate::inventory;
+use crate::precondition::AsSeen;
 
 /// An order whose row is held until the transaction ends.
 pub struct Held {
@@ -25,6 +27,13 @@ pub async fn hold(tx: &Tx, order: OrderId, now: Time) -> Result<Held> {
         store::list_lines(tx, &ids)
     )?;
     Ok(Held { row, lines })
+}
+
+/// Waits for the order, where its look matters, and looks at it before a step gives it another time.
+pub async fn still_as(tx: &Tx, order: OrderId, seen: AsSeen<'_, Order>) -> Result<()> {
+    let Some(seen) = seen else { return Ok(()) };
+    store::lock_order(tx, order).await?;
+    seen(&find_order(tx, &OrderRef::Id(order), &Access::All).await?)
 }
 
 /// Carries out a command; 409 `invalid_transition` when it is impossible from here.

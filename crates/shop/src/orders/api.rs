@@ -1,7 +1,7 @@
 //! The HTTP face of orders.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -24,9 +24,9 @@ use crate::addresses::Choice;
 use crate::app::App;
 use crate::caller::{Admin, Shopper, User};
 use crate::clock::Time;
-use crate::error::{Code, Error, Result};
-use crate::http::extract::{In, Json, Keyed, PathText, Query, TextOr, moment};
-use crate::http::{Op, Routes, WithHeader, created, json_text, ok};
+use crate::error::{Code, Error, Fault, Result};
+use crate::http::extract::{IfMatch, In, Json, Keyed, PathText, Query, TextOr, moment};
+use crate::http::{Op, Routes, WithHeader, created, json_text, ok, tagged};
 use crate::ids::{AddressId, OrderId, OrderLineId, ProductId, UserId, VariantId};
 use crate::paging::Paging;
 use crate::values::{Decimal, Email};
@@ -53,11 +53,13 @@ pub fn routes() -> Routes {
     .query::<OrderQuery>();
     let cancel_op = Op::new("cancel_order", "Cancel an order; its stock is given back")
         .shopper()
+        .conditional()
         .answers::<OrderOut>(200)
         .errors(&[Code::NotCancellable]);
     let status_op = Op::new("update_order_status", "Move an order on")
         .admin()
         .body::<StatusIn>()
+        .conditional()
         .answers::<OrderOut>(200)
         .errors(&[Code::InvalidTransition]);
     Routes::tag("orders")
@@ -68,6 +70,7 @@ pub fn routes() -> Routes {
             show,
             Op::new("show_order", "An order by id or order number")
                 .shopper()
+                .tagged()
                 .answers::<OrderOut>(200),
         )
         .post("/orders/{id}/cancel/", cancel, cancel_op)
@@ -184,7 +187,7 @@ async fn show(
     let conn = app.db.read().await?;
     let access = access(user.as_ref(), &headers);
     let order = find_orders::find_order(&conn, &OrderRef::parse(&order), &access).await?;
-    Ok(ok(&OrderOut::new(&app, &order)))
+    Ok(tagged(StatusCode::OK, &OrderOut::new(&app, &order)))
 }
 
 async fn cancel(
@@ -193,25 +196,34 @@ async fn cancel(
     admin: Option<Admin>,
     headers: HeaderMap,
     PathText(order): PathText,
+    if_match: IfMatch,
 ) -> Result<Response> {
     let by = match admin {
         Some(admin) => Canceller::Staff(admin),
         None => Canceller::Customer(user.map(|user| user.id)),
     };
     let access = access(user.as_ref(), &headers);
-    let order = cancel_order::cancel_order(&app, by, &OrderRef::parse(&order), &access).await?;
-    Ok(ok(&OrderOut::new(&app, &order)))
+    let look = as_seen(&app, &if_match);
+    let (order, seen) = (OrderRef::parse(&order), if_match.given(&look));
+    let order = cancel_order::cancel_order(&app, by, &order, &access, seen).await?;
+    Ok(tagged(StatusCode::OK, &OrderOut::new(&app, &order)))
 }
 
 async fn change_status(
     State(app): State<App>,
     admin: Admin,
     PathText(order): PathText,
+    if_match: IfMatch,
     In(body): In<StatusIn>,
 ) -> Result<Response> {
-    let order =
-        update_status::update_status(&app, &admin, &OrderRef::parse(&order), body.status).await?;
-    Ok(ok(&OrderOut::new(&app, &order)))
+    let look = as_seen(&app, &if_match);
+    let (order, seen) = (OrderRef::parse(&order), if_match.given(&look));
+    let order = update_status::update_status(&app, &admin, &order, body.status, seen).await?;
+    Ok(tagged(StatusCode::OK, &OrderOut::new(&app, &order)))
+}
+
+fn as_seen(app: &App, if_match: &IfMatch) -> impl Fn(&Order) -> Result<()> + Sync {
+    move |order| if_match.check(&[OrderOut::new(app, order)])
 }
 
 fn access(user: Option<&User>, headers: &HeaderMap) -> Access {
@@ -230,21 +242,21 @@ fn access(user: Option<&User>, headers: &HeaderMap) -> Access {
 
 impl PlaceOrderIn {
     fn checked(self) -> Result<PlaceOrder> {
+        let mut faults = Vec::new();
+        let (given, id) = (self.shipping_address, self.shipping_address_id);
+        let shipping = choice(&mut faults, "shipping_address", given, id)?;
+        let (given, id) = (self.billing_address, self.billing_address_id);
+        let billing = choice(&mut faults, "billing_address", given, id)?;
         let note = self.note.unwrap_or_default();
         if note.chars().count() > LONGEST_TEXT {
-            return Err(too_long("note"));
+            faults.push(too_long("note"));
+        }
+        if !faults.is_empty() {
+            return Err(Error::faults(faults));
         }
         Ok(PlaceOrder {
-            shipping: choice(
-                "shipping_address",
-                self.shipping_address,
-                self.shipping_address_id,
-            )?,
-            billing: choice(
-                "billing_address",
-                self.billing_address,
-                self.billing_address_id,
-            )?,
+            shipping,
+            billing,
             payment_method: self.payment_method.unwrap_or(PaymentMethod::Cod),
             email: self.email.map(String::from).unwrap_or_default(),
             expected_total: self.expected_total.map(|total| total.0),
@@ -254,41 +266,47 @@ impl PlaceOrderIn {
 }
 
 /// An address or the id of one; a blank text is neither.
-fn choice(attr: &str, given: Option<TextOr<Json>>, id: Option<AddressId>) -> Result<Choice> {
-    match (address(attr, given)?, id) {
-        (Some(_), Some(_)) => Err(Error::field(
-            format!("{attr}_id"),
-            "invalid",
-            "Give an address or the id of one, not both.",
-        )),
-        (Some(json), None) => Ok(Choice::Given(json)),
+fn choice(
+    faults: &mut Vec<Fault>,
+    attr: &str,
+    given: Option<TextOr<Json>>,
+    id: Option<AddressId>,
+) -> Result<Choice> {
+    let json = match given {
+        Some(TextOr::Text(text)) if text.trim().is_empty() => None,
+        Some(TextOr::Text(text)) => Some(serde_json::to_string(&text)),
+        Some(TextOr::Object(Json(object))) => Some(serde_json::to_string(&object)),
+        None => None,
+    };
+    match (json.transpose().map_err(Error::internal)?, id) {
+        (Some(_), Some(_)) => {
+            let detail = "Give an address or the id of one, not both.";
+            faults.push(fault(&format!("{attr}_id"), "invalid", detail));
+            Ok(Choice::Unsaid)
+        }
+        (Some(json), None) => {
+            if json.chars().count() > LONGEST_TEXT {
+                faults.push(too_long(attr));
+            }
+            Ok(Choice::Given(json))
+        }
         (None, Some(id)) => Ok(Choice::Stored(id)),
         (None, None) => Ok(Choice::Unsaid),
     }
 }
 
-/// JSON text; a blank one is none.
-fn address(attr: &str, address: Option<TextOr<Json>>) -> Result<Option<String>> {
-    let json = match address {
-        None => return Ok(None),
-        Some(TextOr::Text(text)) if text.trim().is_empty() => return Ok(None),
-        Some(TextOr::Text(text)) => serde_json::to_string(&text),
-        Some(TextOr::Object(Json(object))) => serde_json::to_string(&object),
-    };
-    let json = json.map_err(Error::internal)?;
-    if json.chars().count() > LONGEST_TEXT {
-        Err(too_long(attr))
-    } else {
-        Ok(Some(json))
-    }
+fn too_long(attr: &str) -> Fault {
+    let detail = format!("Ensure this field has no more than {LONGEST_TEXT} characters.");
+    fault(attr, "max_length", detail)
 }
 
-fn too_long(attr: &str) -> Error {
-    Error::field(
-        attr,
-        "max_length",
-        format!("Ensure this field has no more than {LONGEST_TEXT} characters."),
-    )
+fn fault(attr: &str, code: &'static str, detail: impl Into<String>) -> Fault {
+    Fault {
+        attr: attr.to_owned(),
+        code,
+        detail: detail.into(),
+        in_query: false,
+    }
 }
 
 impl OrderQuery {
@@ -327,6 +345,9 @@ fn with_token(app: &App, answer: &str) -> Result<String> {
 pub(crate) struct OrderOut {
     id: OrderId,
     order_number: String,
+    /// The number that an imported order had; absent in others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_id: Option<String>,
     /// Null for guests.
     user: Option<UserId>,
     user_email: String,
@@ -398,6 +419,7 @@ impl OrderOut {
         OrderOut {
             id: row.id,
             order_number: row.order_number.clone(),
+            external_id: row.external_id.clone(),
             user: row.user_id,
             user_email: row.email.clone(),
             status: row.status,

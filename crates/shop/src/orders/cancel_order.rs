@@ -1,6 +1,6 @@
 //! Ends an order that has not left yet; what was promised to it is given back, once.
 
-use super::advance::{advance, hold};
+use super::advance::{advance, hold, still_as};
 use super::find_orders::{Access, find_order};
 use super::order::{Order, OrderRef, OrderRow, Status};
 use super::store;
@@ -9,6 +9,7 @@ use crate::audit::{self, Action};
 use crate::caller::Admin;
 use crate::error::{Code, Error, Result};
 use crate::ids::UserId;
+use crate::precondition::AsSeen;
 use serde_json::json;
 
 /// Who cancels. Staff may until the order has been shipped, customers while nothing has happened to it.
@@ -24,10 +25,12 @@ pub async fn cancel_order(
     by: Canceller,
     order: &OrderRef,
     access: &Access,
+    seen: AsSeen<'_, Order>,
 ) -> Result<Order> {
     let now = app.clock.now();
     crate::transact!(app.db, tx => {
         let id = store::find_order_id(tx, order, access).await?.ok_or_else(Error::not_found)?;
+        still_as(tx, id, seen).await?;
         let held = hold(tx, id, now).await?;
         may_cancel(&held.row, by)?;
         advance(tx, &held, Status::Cancelled, by.actor()).await?;

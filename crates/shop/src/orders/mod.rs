@@ -18,7 +18,7 @@ mod place_order;
 mod store;
 mod update_status;
 
-pub use advance::{Held, advance, hold};
+pub use advance::{Held, advance, hold, still_as};
 pub(crate) use api::OrderOut;
 pub use api::routes;
 pub use cancel_order::{Canceller, cancel_order};

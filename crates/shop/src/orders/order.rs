@@ -355,6 +355,8 @@ db::record! {
         pub user_id: Option<UserId>,
         pub email: String,
         pub source: Source,
+        /// The number that an imported order had.
+        pub external_id: Option<String>,
         pub status: Status,
         pub lifecycle: Lifecycle,
         pub confirmed_at: Option<Time>,

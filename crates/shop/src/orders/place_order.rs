@@ -255,6 +255,7 @@ fn as_order(
         user_id: new.user,
         email,
         source: Source::Shop,
+        external_id: None,
         status: state.status(),
         lifecycle: state.lifecycle,
         confirmed_at: None,

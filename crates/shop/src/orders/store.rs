@@ -15,7 +15,7 @@ use crate::paging::{Paging, SortKey, padded, windowed};
 
 macro_rules! order_columns {
     () => {
-        "id, order_number, user_id, email, source, status, lifecycle, confirmed_at, payment_status, \
+        "id, order_number, user_id, email, source, external_id, status, lifecycle, confirmed_at, payment_status, \
          fulfillment_status, payment_method, currency, prices_include_tax, items_count, subtotal_minor, \
          discount_minor, shipping_minor, tax_minor, total_minor, captured_minor, refunded_minor, shipping_address, \
          billing_address, note, created_at, updated_at"
@@ -66,6 +66,8 @@ const HOLD_ORDER: &str = concat!(
     order_columns!()
 );
 
+const LOCK_ORDER: &str = "UPDATE orders SET version = version WHERE id = $1";
+
 const SAVE_STATE: &str =
     "UPDATE orders SET status = $2, lifecycle = $3, confirmed_at = $4, payment_status = $5,
     fulfillment_status = $6, captured_minor = $7 WHERE id = $1";
@@ -113,6 +115,7 @@ pub fn statements() -> Vec<String> {
         INSERT_FIRST_STEPS,
         INSERT_STEP,
         HOLD_ORDER,
+        LOCK_ORDER,
         SAVE_STATE,
         SHIP_LINES,
         INSERT_MANUAL_PAYMENT,
@@ -291,6 +294,12 @@ pub(super) async fn insert_step(
 /// follows: `now`, or the time of the step before, as `now` was read before the row was waited for.
 pub(super) async fn hold_order(tx: &Tx, order: OrderId, now: Time) -> Result<OrderRow> {
     Ok(tx.one(HOLD_ORDER, args![order, now]).await?)
+}
+
+/// Holds the row as it is.
+pub(super) async fn lock_order(tx: &Tx, order: OrderId) -> Result<()> {
+    tx.execute(LOCK_ORDER, args![order]).await?;
+    Ok(())
 }
 
 /// Writes the state of an order that is held, and with it the status.

@@ -1,6 +1,6 @@
 //! Staff moves an order on.
 
-use super::advance::{advance, hold};
+use super::advance::{advance, hold, still_as};
 use super::find_orders::{Access, find_order};
 use super::order::{Order, OrderRef, Status};
 use super::store;
@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::audit::{self, Action};
 use crate::caller::Admin;
 use crate::error::{Error, Result};
+use crate::precondition::AsSeen;
 use serde_json::json;
 
 /// Carries out a command and returns the order as it is then.
@@ -16,10 +17,12 @@ pub async fn update_status(
     staff: &Admin,
     order: &OrderRef,
     command: Status,
+    seen: AsSeen<'_, Order>,
 ) -> Result<Order> {
     let now = app.clock.now();
     crate::transact!(app.db, tx => {
         let id = store::find_order_id(tx, order, &Access::All).await?.ok_or_else(Error::not_found)?;
+        still_as(tx, id, seen).await?;
         let held = hold(tx, id, now).await?;
         advance(tx, &held, command, Some(staff.user.id)).await?;
         let order = find_order(tx, &OrderRef::Id(id), &Access::All).await?;

@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 use crate::shopping::{
     Buyer, add, add_variant, admin, books_are_right, count, customer, log_in, sell, sign_up, tamper,
 };
-use crate::support::TestShop;
+use crate::support::{Ask, TestShop, fresh_address};
 
 const ITEMS: &str = "/api/v1/cart/items/";
 
 both! {
+    /// CT-08
     async fn reading_an_absent_cart_creates_nothing(shop: TestShop) {
         let ada = customer(&shop, "ada").await;
         for _ in 0..50 {
@@ -22,9 +23,24 @@ both! {
             shop.get("/api/v1/cart/").header("cookie", "cart_session=gone").expect(200).await;
             shop.delete("/api/v1/cart/clear/").bearer(&ada).expect(200).await;
         }
-        assert_eq!(count(&shop, "carts").await, 0);
+        let readers: Vec<_> = (0..8).map(|_| {
+            let router = shop.router.clone();
+            tokio::spawn(async move {
+                for _ in 0..1250 {
+                    let ask = Ask::new(&router, "GET", "/api/v1/cart/").from(fresh_address());
+                    ask.expect(200).await;
+                }
+            })
+        }).collect();
+        for reader in readers {
+            reader.await.unwrap();
+        }
+        for table in ["carts", "cart_lines", "idempotency_keys", "outbox"] {
+            assert_eq!(count(&shop, table).await, 0, "{table}");
+        }
     }
 
+    /// CT-03
     async fn a_guest_gets_a_token_that_scripts_cannot_read_and_the_shop_does_not_keep(shop: TestShop) {
         let mug = sell(&shop, "Mug", 1250, 10).await;
         let answer = add(&shop, mug, 1).expect(201).await;
@@ -66,6 +82,7 @@ both! {
         assert_eq!(ada.cart(&shop).expect(200).await.json()["total_amount"], "65.00");
     }
 
+    /// ST-14
     async fn adding_again_adds_up(shop: TestShop) {
         let mug = sell(&shop, "Mug", 1250, 10).await;
         let ada = Buyer::Customer(customer(&shop, "ada").await);
@@ -104,6 +121,7 @@ both! {
         assert_eq!(shop.delete("/api/cart/clear/").bearer(&ada).expect(200).await.json()["total_amount"], "0.00");
     }
 
+    /// CT-01, ST-14
     async fn a_quantity_is_a_whole_number_from_1(shop: TestShop) {
         let mug = sell(&shop, "Mug", 1250, 100_000).await;
         let ada = Buyer::Customer(customer(&shop, "ada").await);
@@ -128,6 +146,7 @@ both! {
         line("1").expect(404).await;
     }
 
+    /// CT-10
     async fn a_line_takes_9999_pieces(shop: TestShop) {
         let mug = sell(&shop, "Mug", 1, 100_000).await;
         let ada = Buyer::Customer(customer(&shop, "ada").await);
@@ -136,6 +155,7 @@ both! {
         assert_eq!(ada.cart(&shop).expect(200).await.json()["total_items"], 9999);
     }
 
+    /// CT-10
     async fn a_cart_takes_as_many_lines_as_the_setting_says(shop: SmallCarts) {
         let SmallCarts(shop) = shop;
         let ada = Buyer::Customer(customer(&shop, "ada").await);
@@ -249,6 +269,7 @@ both! {
         assert_eq!(answer.header("x-cart-token").len(), 43);
     }
 
+    /// CT-02, CT-03, CT-05
     async fn signing_in_merges_the_guest_cart_capped_by_the_stock(shop: TestShop) {
         let mug = sell(&shop, "Mug", 1250, 5).await;
         let pen = sell(&shop, "Pen", 99, 50).await;
@@ -276,6 +297,7 @@ both! {
         assert_eq!(ada.cart(&shop).expect(200).await.json()["total_items"], 7);
     }
 
+    /// CT-03
     async fn signing_up_takes_the_guest_cart_along(shop: TestShop) {
         let mug = sell(&shop, "Mug", 1250, 5).await;
         let guest = Buyer::guest(&shop, mug, 2).await;
@@ -285,6 +307,7 @@ both! {
         guest.cart(&shop).expect(404).await;
     }
 
+    /// CT-05
     async fn a_guest_token_dies_with_its_order(shop: TestShop) {
         let mug = sell(&shop, "Mug", 1250, 5).await;
         let guest = Buyer::guest(&shop, mug, 2).await;
@@ -295,6 +318,7 @@ both! {
         books_are_right(&shop).await;
     }
 
+    /// ST-07
     async fn what_the_client_says_of_prices_and_owners_is_ignored(shop: TestShop) {
         let mug = sell(&shop, "Mug", 1250, 5).await;
         let boss = admin(&shop).await;
@@ -305,6 +329,7 @@ both! {
         assert_eq!(shop.get("/api/v1/cart/").bearer(&boss).expect(200).await.json()["items"], json!([]));
     }
 
+    /// ST-13
     async fn amounts_beyond_what_can_be_counted_are_refused(shop: TestShop) {
         let gold = sell(&shop, "Gold", i64::MAX / 100, 1000).await;
         let ada = Buyer::Customer(customer(&shop, "ada").await);

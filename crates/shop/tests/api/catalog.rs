@@ -131,6 +131,7 @@ both! {
         }
     }
 
+    /// IN-06
     async fn what_does_not_parse_is_400_and_never_ignored(shop: TestShop) {
         for (query, attr) in [
             ("min_price=abc", "min_price"), ("max_price=1.005", "max_price"), ("min_price=1e3", "min_price"),
@@ -161,6 +162,7 @@ both! {
         }
     }
 
+    /// IN-01, IN-03
     async fn hostile_text_is_text(shop: TestShop) {
         let admin = shop.admin().await;
         small_shop(&shop, &admin).await;
@@ -217,6 +219,7 @@ both! {
         assert_eq!(fresh.json()["stock"], 2);
     }
 
+    /// ST-10, IN-08
     async fn prices_are_exact_and_never_negative(shop: TestShop) {
         let admin = shop.admin().await;
         for (price, shown) in [
@@ -333,6 +336,7 @@ both! {
         assert_sound(&shop).await;
     }
 
+    /// IN-10, IN-11
     async fn names_may_repeat_and_skus_may_not(shop: TestShop) {
         let admin = shop.admin().await;
         let mut slugs = Vec::new();
@@ -353,7 +357,9 @@ both! {
             ("PATCH", "/api/v1/products/mug/", json!({"sku": "ONE"})),
             ("PATCH", "/api/v1/products/mug/", json!({"slug": "mug-2"})),
         ] {
-            assert_eq!(shop.ask(method, path).by(&admin).json(body).expect(409).await.code(), "duplicate");
+            let field = ["sku", "slug"].into_iter().find(|name| body.get(name).is_some()).unwrap();
+            let refused = shop.ask(method, path).by(&admin).json(body).expect(409).await;
+            assert_eq!((refused.code().as_str(), refused.faulty()), ("duplicate", vec![field.to_owned()]));
         }
         for slug in ["12", "all", "Big", "a b", "a/b", "-"] {
             let body = json!({"name": "B", "price": 1, "slug": slug});
@@ -362,6 +368,7 @@ both! {
         assert_eq!(names(&shop, "search=b").await.len(), 0);
     }
 
+    /// OR-09
     async fn a_product_that_was_bought_is_hidden_and_its_order_stays_readable(shop: TestShop) {
         let (admin, ann) = (shop.admin().await, shop.customer("ann").await);
         let bought = shop.product(&admin, "2.00", 5).await;
@@ -403,6 +410,7 @@ both! {
         assert_eq!(spade["category_name"], "Garden & Yard");
     }
 
+    /// IN-09
     async fn a_category_never_stands_below_itself(shop: TestShop) {
         let admin = shop.admin().await;
         let mut parent = Value::Null;
@@ -424,6 +432,7 @@ both! {
         shop.get(CATEGORIES).expect(200).await;
     }
 
+    /// IN-10
     async fn categories_get_slugs_whatever_their_names(shop: TestShop) {
         let admin = shop.admin().await;
         let mut slugs = Vec::new();
@@ -436,6 +445,7 @@ both! {
         assert_eq!(shop.post(CATEGORIES).by(&admin).json(json!({"name": "  "})).expect(400).await.faulty(), ["name"]);
     }
 
+    /// OR-09
     async fn a_category_in_use_is_not_deleted(shop: TestShop) {
         let admin = shop.admin().await;
         category(&shop, &admin, json!({"name": "Parent"})).await;

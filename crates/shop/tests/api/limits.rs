@@ -95,7 +95,10 @@ both! {
         let refused = ask(&shop, peer).await;
         assert_eq!((refused.status.as_u16(), refused.code().as_str(), refused.header("retry-after")), (429, "rate_limited", "20"));
         assert_eq!(ask(&shop, fresh_address()).await.status, 200);
-        shop.get("/livez").from(peer).expect(200).await;
+        for probe in ["/livez", "/api/v1/readyz/"] {
+            let answer = shop.get(probe).from(peer).expect(200).await;
+            assert_eq!((answer.header("ratelimit"), answer.header("ratelimit-policy")), ("", ""), "nothing is counted");
+        }
         shop.clock.advance(Duration::from_secs(20));
         assert_eq!(ask(&shop, peer).await.status, 200);
         assert_eq!(ask(&shop, peer).await.status, 429);

@@ -73,6 +73,32 @@ impl Ready {
     }
 }
 
+/// A small shop that has time for one request at once and for few in an hour. Ada's cart is full.
+struct Shed {
+    shop: TestShop,
+    ada: Buyer,
+}
+
+impl Shed {
+    async fn on(engine: db::Engine) -> Self {
+        let settings = [
+            ("MAX_REQUESTS_IN_FLIGHT", "1"),
+            ("REQUEST_TIMEOUT", "1s"),
+            ("RATE_LIMIT", "5/h"),
+            ("ACCESS_TOKEN_TTL", "20d"),
+        ];
+        let shop = TestShop::with(engine, &settings).await;
+        let ada = Buyer::Customer(customer(&shop, "ada").await);
+        let mug = sell(&shop, "Mug", 1250, 10).await;
+        ada.adds(&shop, mug, 1).expect(201).await;
+        // Two are shed, and so the next one is too many.
+        for _ in 0..2 {
+            ada.cart(&shop).expect(200).await;
+        }
+        Shed { shop, ada }
+    }
+}
+
 /// (axis, from, to) of each step.
 fn steps(order: &Value) -> Vec<(String, String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
@@ -130,6 +156,27 @@ both! {
         assert_eq!(s.show(&s.ada, &order).expect(200).await.json(), order);
     }
 
+    /// ID-09
+    async fn a_request_that_was_shed_does_not_use_its_key_up(s: Shed) {
+        let ask = |s: &Shed| s.ada.orders(&s.shop).header("idempotency-key", "k");
+        // One waits for the cart, which a writer holds, until its time is over; the other finds no place meanwhile.
+        let tx = s.shop.app.db.begin().await.unwrap();
+        tx.execute("UPDATE carts SET version = version", &[]).await.unwrap();
+        let (slow, refused) = tokio::join!(ask(&s).expect(503), ask(&s).expect(503));
+        assert_eq!((slow.code().as_str(), refused.code().as_str()), ("timeout", "overloaded"));
+        drop(tx);
+        assert_eq!((count(&s.shop, "orders").await, count(&s.shop, "idempotency_keys").await), (0, 0));
+        assert_eq!(ask(&s).expect(429).await.code(), "rate_limited");
+        s.shop.clock.advance(Duration::from_secs(3600));
+        let first = ask(&s).expect(201).await;
+        assert_eq!(first.header("idempotency-replayed"), "");
+        let again = ask(&s).expect(201).await;
+        assert_eq!((again.header("idempotency-replayed"), again.text()), ("true", first.text()));
+        assert_eq!(count(&s.shop, "orders").await, 1);
+        books_are_right(&s.shop).await;
+    }
+
+    /// OR-09
     async fn what_was_ordered_cannot_be_erased(s: Ready) {
         let boss = s.shop.admin().await;
         let category = s.shop.post("/api/v1/categories/").by(&boss).json(json!({"name": "Cups"})).expect(201).await.json();
@@ -200,6 +247,7 @@ both! {
         assert_eq!((&refused["code"], &refused["lines"][0]["product_id"]), (&json!("product_unavailable"), &json!(s.mug.product)));
     }
 
+    /// ST-07
     async fn another_total_than_the_buyer_saw_is_refused(s: Ready) {
         s.ada.adds(&s.shop, s.mug, 2).expect(201).await;
         for (expected, status) in [("\"24.99\"", 409), ("24", 409), ("\"25.001\"", 400), ("\"x\"", 400)] {
@@ -224,6 +272,14 @@ both! {
             let answer = s.ada.orders(&s.shop).json(json!({name: bad})).expect(400).await;
             assert_eq!(answer.faulty(), [name]);
         }
+        let all = json!({
+            "shipping_address_id": 1, "shipping_address": "x", "billing_address": "x".repeat(5000), "note": "x".repeat(5000),
+        });
+        let answer = s.ada.orders(&s.shop).json(all).expect(400).await;
+        assert_eq!(answer.faulty(), ["shipping_address_id", "billing_address", "note"]);
+        let unknown = json!({"shipping_address_id": 1, "billing_address_id": 2});
+        let answer = s.ada.orders(&s.shop).json(unknown).expect(400).await;
+        assert_eq!(answer.faulty(), ["shipping_address_id", "billing_address_id"]);
         let body = r#"{"shipping_address": {"line1": "1 Main St", "z": [1, 2.50], "city": "Zoë's"}, "billing_address": " As \"text\" "}"#;
         let order = s.ada.orders(&s.shop).text(body).expect(201).await.json();
         assert_eq!(order["shipping_address"], json!({"line1": "1 Main St", "z": [1, 2.50], "city": "Zoë's"}));
@@ -337,6 +393,9 @@ both! {
             ("?date_to=2026-03-01".into(), vec![one]),
             ("?date_from=2026-03-01&date_to=2026-03-02".into(), vec![two, one]),
             ("?date_from=2026-03-01T12:00:01Z".into(), vec![two]),
+            ("?date_to=2026-03-01T12:00:00Z".into(), vec![one]),
+            ("?date_to=2026-03-01T11:59:59.999999Z".into(), vec![]),
+            ("?date_from=2026-03-02T12:00:00Z&date_to=2026-03-02T12:00:00Z".into(), vec![two]),
             (format!("?search={}", &number[..9]), vec![one]),
             ("?search=bob@".into(), vec![two]),
             ("?search=%25".into(), vec![]),
@@ -353,6 +412,7 @@ both! {
         }
     }
 
+    /// OR-01, OR-06
     async fn every_status_takes_its_commands_and_no_others(s: Ready) {
         const WORDS: [&str; 11] = ["pending", "confirmed", "paid", "payment_failed", "processing", "shipped", "delivered", "returned", "refunded", "expired", "cancelled"];
         let table: [(&[&str], &str, &[&str]); 11] = [
@@ -447,6 +507,7 @@ both! {
         assert!(by_user && plan.contains("orders_user_id") && !plan.to_lowercase().contains("sort"), "{plan}");
     }
 
+    /// OR-06
     async fn cancelling_gives_the_stock_back_once(s: Ready) {
         let order = s.placed(4).await;
         assert_eq!(s.stock().await, (10, 4));
@@ -464,6 +525,7 @@ both! {
         books_are_right(&s.shop).await;
     }
 
+    /// OR-05
     async fn customers_cancel_until_something_happened_and_staff_until_it_left(s: Ready) {
         for step in ["confirmed", "paid"] {
             let order = s.placed(1).await;
@@ -483,6 +545,7 @@ both! {
         books_are_right(&s.shop).await;
     }
 
+    /// ID-01, ID-02
     async fn the_same_key_and_body_get_the_first_answer_again(s: Ready) {
         for buyer in [s.ada.clone(), Buyer::guest(&s.shop, s.mug, 1).await] {
             buyer.adds(&s.shop, s.mug, 1).send().await;
@@ -497,6 +560,8 @@ both! {
                 assert_eq!(again.text(), first.text());
                 assert!(again.header("content-type").starts_with("application/json"));
             }
+            let same = buyer.orders(&s.shop).header("idempotency-key", "k").text("{ \"shipping_address\":\n{\"a\":\"\\u00e9\",\"b\":1}\n}").expect(201).await;
+            assert_eq!((same.header("idempotency-replayed"), same.text()), ("true", first.text()));
             let other = buyer.orders(&s.shop).header("idempotency-key", "k").json(json!({"note": "x"})).expect(422).await;
             assert_eq!(other.code(), "idempotency_key_reused");
         }
@@ -514,6 +579,7 @@ both! {
         assert_eq!((again.header("idempotency-replayed"), again.text()), ("true", first.text()));
     }
 
+    /// ID-04
     async fn a_key_belongs_to_its_caller(s: Ready) {
         let bob = Buyer::Customer(customer(&s.shop, "bob").await);
         let guest = Buyer::guest(&s.shop, s.mug, 1).await;
@@ -528,6 +594,7 @@ both! {
         assert_eq!(numbers.len(), 3);
     }
 
+    /// ID-06
     async fn a_refused_request_does_not_use_its_key_up(s: Ready) {
         let ask = |body: Value| s.ada.orders(&s.shop).header("idempotency-key", "k").json(body);
         ask(json!({})).expect(400).await;
@@ -538,12 +605,15 @@ both! {
         ask(json!({"payment_method": "cod"})).expect(201).await;
     }
 
+    /// ID-08
     async fn a_key_is_1_to_255_printable_characters_and_stands_once(s: Ready) {
         s.ada.adds(&s.shop, s.mug, 1).expect(201).await;
         for bad in [String::new(), "x".repeat(256), "a\tb".into()] {
             let answer = s.ada.orders(&s.shop).header("idempotency-key", bad).expect(400).await;
             assert_eq!((answer.code(), answer.faulty()), ("validation_error".into(), vec!["Idempotency-Key".to_owned()]));
         }
+        let twice = s.ada.orders(&s.shop).and_header("idempotency-key", "a").and_header("idempotency-key", "a").expect(400).await;
+        assert_eq!(twice.faulty(), ["Idempotency-Key"]);
         s.ada.orders(&s.shop).header("idempotency-key", "x".repeat(255)).expect(201).await;
     }
 

@@ -148,6 +148,7 @@ both! {
         }
     }
 
+    /// IN-01, IN-03, IN-06
     async fn hostile_parameters_are_refused_or_find_nothing(shop: TestShop) {
         let admin = shop.admin().await;
         shop.product(&admin, "1.00", 1).await;

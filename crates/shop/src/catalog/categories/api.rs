@@ -1,12 +1,12 @@
 //! The paths of categories, and how a category looks from outside.
 
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::category::Tree;
+use super::category::{Placed, Tree};
 use super::delete_category::delete_category;
 use super::save_category::{CategoryChanges, NewCategory, create_category, update_category};
 use crate::app::App;
@@ -15,8 +15,8 @@ use crate::catalog::products::input::{CategoryKey, Prose, cleared};
 use crate::catalog::{FOR_ADMINS, cache_control, memory};
 use crate::error::{Code, Error, Result};
 use crate::http::access::ViaAdmin;
-use crate::http::answer::{cached, created, no_content, ok};
-use crate::http::extract::{In, Patch, PathKey};
+use crate::http::answer::{cached, no_content, tagged};
+use crate::http::extract::{IfMatch, In, Patch, PathKey};
 use crate::http::{Op, Routes};
 use crate::ids::CategoryId;
 use crate::input;
@@ -41,6 +41,7 @@ pub(in crate::catalog) fn routes() -> Routes {
                 .admin()
                 .body::<CategoryIn>()
                 .answers::<CategoryOut>(201)
+                .tagged()
                 .errors(&[Code::Duplicate]),
         )
         .get(
@@ -65,6 +66,7 @@ pub(in crate::catalog) fn routes() -> Routes {
             .public()
             .answers::<CategoryOut>(200)
             .answers_nothing(304)
+            .tagged()
             .errors(FOR_ADMINS),
         )
         .put(
@@ -76,6 +78,7 @@ pub(in crate::catalog) fn routes() -> Routes {
             )
             .admin()
             .body::<CategoryIn>()
+            .conditional()
             .answers::<CategoryOut>(200)
             .errors(&[Code::Duplicate]),
         )
@@ -85,6 +88,7 @@ pub(in crate::catalog) fn routes() -> Routes {
             Op::new("update_category", "Change or move a category")
                 .admin()
                 .body::<CategoryPatch>()
+                .conditional()
                 .answers::<CategoryOut>(200)
                 .errors(&[Code::Duplicate]),
         )
@@ -93,6 +97,7 @@ pub(in crate::catalog) fn routes() -> Routes {
             delete,
             Op::new("delete_category", "Delete an empty category")
                 .admin()
+                .conditional()
                 .answers_nothing(204)
                 .errors(&[Code::InUse]),
         )
@@ -234,13 +239,15 @@ async fn create(
         parent: cleared(body.parent, |key| key.0).flatten(),
     };
     let category = create_category(&app, &admin, &new).await?;
-    Ok(created(&find(&app, &Key::Id(category.id.0)).await?))
+    let shown = find(&app, &Key::Id(category.id.0)).await?;
+    Ok(tagged(StatusCode::CREATED, &shown))
 }
 
 async fn replace(
     state: State<App>,
     admin: Admin,
     key: PathKey,
+    if_match: IfMatch,
     In(body): In<CategoryIn>,
 ) -> Result<Response> {
     let patch = CategoryPatch {
@@ -249,13 +256,14 @@ async fn replace(
         description: body.description,
         parent: body.parent,
     };
-    update(state, admin, key, In(patch)).await
+    update(state, admin, key, if_match, In(patch)).await
 }
 
 async fn update(
     State(app): State<App>,
     admin: Admin,
     PathKey(key): PathKey,
+    if_match: IfMatch,
     In(body): In<CategoryPatch>,
 ) -> Result<Response> {
     let changes = CategoryChanges {
@@ -264,13 +272,25 @@ async fn update(
         description: body.description.map(String::from),
         parent: cleared(body.parent, |key| key.0),
     };
-    let category = update_category(&app, &admin, &key, &changes).await?;
-    Ok(ok(&find(&app, &Key::Id(category.id.0)).await?))
+    let look = as_seen(&if_match);
+    let category = update_category(&app, &admin, &key, &changes, if_match.given(&look)).await?;
+    let shown = find(&app, &Key::Id(category.id.0)).await?;
+    Ok(tagged(StatusCode::OK, &shown))
 }
 
-async fn delete(State(app): State<App>, admin: Admin, PathKey(key): PathKey) -> Result<Response> {
-    delete_category(&app, &admin, &key).await?;
+async fn delete(
+    State(app): State<App>,
+    admin: Admin,
+    PathKey(key): PathKey,
+    if_match: IfMatch,
+) -> Result<Response> {
+    let look = as_seen(&if_match);
+    delete_category(&app, &admin, &key, if_match.given(&look)).await?;
     Ok(no_content())
+}
+
+fn as_seen(if_match: &IfMatch) -> impl Fn(&Placed) -> Result<()> + Sync {
+    |placed| if_match.check(&[CategoryOut::new(&placed.tree, &placed.totals, placed.at)])
 }
 
 async fn find(app: &App, key: &Key) -> Result<CategoryOut> {

@@ -42,6 +42,14 @@ pub(in crate::catalog) struct Tree {
     by_name: HashMap<String, Vec<usize>>,
 }
 
+/// A category with all that is shown of it: what stands below it, and how many products.
+#[derive(Debug)]
+pub(in crate::catalog) struct Placed {
+    pub(super) tree: Tree,
+    pub(super) totals: Vec<i64>,
+    pub(super) at: usize,
+}
+
 impl Tree {
     pub(in crate::catalog) fn new(mut nodes: Vec<Category>) -> Self {
         nodes.sort_by_cached_key(|category| (fold(&category.name), category.id));

@@ -10,7 +10,6 @@ pub(super) mod store;
 
 pub use category::Category;
 pub(crate) use category::MAX_DEPTH;
-pub use delete_category::delete_category;
 pub(in crate::catalog) use save_category::insert;
-pub use save_category::{CategoryChanges, NewCategory, create_category, update_category};
+pub use save_category::{CategoryChanges, NewCategory, create_category};
 pub(crate) use save_category::{ImportedCategory, import_categories};

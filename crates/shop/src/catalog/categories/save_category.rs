@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use db::Tx;
 use serde_json::Value;
 
-use super::category::{Category, MAX_DEPTH};
+use super::category::{Category, MAX_DEPTH, Placed, Tree};
 use super::store;
 use crate::app::App;
 use crate::audit::{self, Action};
@@ -15,6 +15,7 @@ use crate::catalog::{self, changed};
 use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::ids::CategoryId;
+use crate::precondition::AsSeen;
 use crate::transact;
 use crate::values::Key;
 
@@ -57,15 +58,17 @@ pub async fn create_category(app: &App, by: &Admin, new: &NewCategory) -> Result
     Ok(category)
 }
 
-pub async fn update_category(
+pub(in crate::catalog) async fn update_category(
     app: &App,
     by: &Admin,
     key: &Key,
     changes: &CategoryChanges,
+    seen: AsSeen<'_, Placed>,
 ) -> Result<Category> {
     let now = app.clock.now();
     let category = transact!(app.db, tx => {
         catalog::store::bump_generation(tx).await?;
+        still_as(tx, key, seen).await?;
         let old = store::find_category(tx, key).await?.ok_or_else(Error::not_found)?;
         let before = old.audited();
         let parent_id = match &changes.parent {
@@ -91,6 +94,16 @@ pub async fn update_category(
     })?;
     changed(app);
     Ok(category)
+}
+
+/// The caller holds the generation row, for which all writers of the catalog wait.
+pub(super) async fn still_as(tx: &Tx, key: &Key, seen: AsSeen<'_, Placed>) -> Result<()> {
+    let Some(seen) = seen else { return Ok(()) };
+    let tree = Tree::new(store::list_categories(tx).await?);
+    let own = store::count_products(tx).await?.into_iter().collect();
+    let at = tree.find(key).ok_or_else(Error::not_found)?;
+    let totals = tree.totals(&own);
+    seen(&Placed { tree, totals, at })
 }
 
 /// A category of a file, keyed by what the file calls it.

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::browse;
-use super::create_product::create_product;
+use super::create_product::{ProductWish, create_product};
 use super::delete_product::delete_product;
 use super::filter::Filter;
 use super::input::{ProductIn, ProductPatch};
@@ -21,8 +21,8 @@ use crate::catalog::{FOR_ADMINS, cache_control};
 use crate::clock::Time;
 use crate::error::{Code, Error, Fault, Result};
 use crate::http::access::ViaAdmin;
-use crate::http::answer::{cached, created, no_content, ok};
-use crate::http::extract::{In, PathKey, Query};
+use crate::http::answer::{cached, no_content, ok, tagged};
+use crate::http::extract::{IfMatch, In, PathKey, Query};
 use crate::http::{Op, Routes};
 use crate::ids::{CategoryId, ProductId, VariantId};
 use crate::paging::{Page, Paging};
@@ -50,6 +50,7 @@ pub(in crate::catalog) fn routes() -> Routes {
                 .admin()
                 .body::<ProductIn>()
                 .answers::<ProductOut>(201)
+                .tagged()
                 .errors(&[Code::Duplicate]),
         )
         .get(
@@ -81,6 +82,7 @@ pub(in crate::catalog) fn routes() -> Routes {
                 .public()
                 .answers::<ProductOut>(200)
                 .answers_nothing(304)
+                .tagged()
                 .errors(FOR_ADMINS),
         )
         .put(
@@ -92,6 +94,7 @@ pub(in crate::catalog) fn routes() -> Routes {
             )
             .admin()
             .body::<ProductIn>()
+            .conditional()
             .answers::<ProductOut>(200)
             .errors(&[Code::Duplicate]),
         )
@@ -101,6 +104,7 @@ pub(in crate::catalog) fn routes() -> Routes {
             Op::new("update_product", "Change a product")
                 .admin()
                 .body::<ProductPatch>()
+                .conditional()
                 .answers::<ProductOut>(200)
                 .errors(&[Code::Duplicate]),
         )
@@ -112,6 +116,7 @@ pub(in crate::catalog) fn routes() -> Routes {
                 "Erase a product, or hide it when it was ever ordered",
             )
             .admin()
+            .conditional()
             .answers_nothing(204),
         )
 }
@@ -332,20 +337,19 @@ async fn list(
 
 async fn show(
     State(app): State<App>,
-    ViaAdmin(via_admin): ViaAdmin,
+    _: ViaAdmin,
+    user: Option<User>,
     headers: HeaderMap,
     PathKey(key): PathKey,
 ) -> Result<Response> {
-    let product = browse::find_product(&app, &key, via_admin).await?;
-    Ok(if via_admin {
-        ok(&ProductOut::whole(&app, product))
+    let whole = user.is_some_and(|user| user.is_admin());
+    let product = browse::find_product(&app, &key, whole).await?;
+    let shown = if whole {
+        ProductOut::whole(&app, product)
     } else {
-        cached(
-            &headers,
-            &cache_control(&app),
-            &ProductOut::new(&app, product),
-        )
-    })
+        ProductOut::new(&app, product)
+    };
+    Ok(cached(&headers, &cache_control(&app), &shown))
 }
 
 async fn featured(State(app): State<App>, headers: HeaderMap) -> Result<Response> {
@@ -370,32 +374,63 @@ async fn low_stock(
 
 async fn create(State(app): State<App>, admin: Admin, In(body): In<ProductIn>) -> Result<Response> {
     let product = create_product(&app, Some(&admin), &body.into()).await?;
-    Ok(created(&ProductOut::whole(&app, product)))
+    Ok(tagged(
+        StatusCode::CREATED,
+        &ProductOut::whole(&app, product),
+    ))
 }
 
 async fn replace(
     State(app): State<App>,
     admin: Admin,
     PathKey(key): PathKey,
+    if_match: IfMatch,
     In(body): In<ProductIn>,
 ) -> Result<Response> {
-    let product = update_product(&app, &admin, &key, &body.into()).await?;
-    Ok(ok(&ProductOut::whole(&app, product)))
+    write(&app, &admin, &key, &if_match, &body.into()).await
 }
 
 async fn update(
     State(app): State<App>,
     admin: Admin,
     PathKey(key): PathKey,
+    if_match: IfMatch,
     In(body): In<ProductPatch>,
 ) -> Result<Response> {
-    let product = update_product(&app, &admin, &key, &body.into()).await?;
-    Ok(ok(&ProductOut::whole(&app, product)))
+    write(&app, &admin, &key, &if_match, &body.into()).await
 }
 
-async fn delete(State(app): State<App>, admin: Admin, PathKey(key): PathKey) -> Result<Response> {
-    delete_product(&app, &admin, &key).await?;
+async fn write(
+    app: &App,
+    admin: &Admin,
+    key: &Key,
+    if_match: &IfMatch,
+    wish: &ProductWish,
+) -> Result<Response> {
+    let look = as_seen(app, if_match);
+    let product = update_product(app, admin, key, wish, if_match.given(&look)).await?;
+    Ok(tagged(StatusCode::OK, &ProductOut::whole(app, product)))
+}
+
+async fn delete(
+    State(app): State<App>,
+    admin: Admin,
+    PathKey(key): PathKey,
+    if_match: IfMatch,
+) -> Result<Response> {
+    let look = as_seen(&app, &if_match);
+    delete_product(&app, &admin, &key, if_match.given(&look)).await?;
     Ok(no_content())
+}
+
+/// As an admin or as anybody saw it: both are the same product.
+fn as_seen(app: &App, if_match: &IfMatch) -> impl Fn(&Product) -> Result<()> + Sync {
+    move |product| {
+        if_match.check(&[
+            ProductOut::whole(app, product.clone()),
+            ProductOut::new(app, product.clone()),
+        ])
+    }
 }
 
 fn in_query(attr: &str, code: &'static str, detail: String) -> Error {

@@ -12,7 +12,7 @@ use super::product::{CategoryLabel, Product, ProductOption, Variant};
 use crate::catalog::memory::CountOf;
 use crate::catalog::search;
 use crate::clock::Time;
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::ids::{CategoryId, ProductId, VariantId};
 use crate::paging::{Paging, SortKey, columns, padded, windowed};
 use crate::values::Key;
@@ -601,7 +601,10 @@ fn texts_of(json: &str) -> Vec<String> {
 fn taken(error: DbError, variant: &PlannedVariant) -> Error {
     if error.is_unique("variants.sku") {
         let sku = variant.sku.as_deref().unwrap_or_default();
-        Code::Duplicate.with(format!("A product with the SKU \"{sku}\" already exists."))
+        Error::duplicate(
+            "sku",
+            format!("A product with the SKU \"{sku}\" already exists."),
+        )
     } else {
         error.into()
     }

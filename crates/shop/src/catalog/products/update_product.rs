@@ -15,6 +15,7 @@ use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::ids::UserId;
 use crate::inventory;
+use crate::precondition::AsSeen;
 use crate::transact;
 use crate::values::Key;
 
@@ -23,10 +24,12 @@ pub async fn update_product(
     by: &Admin,
     key: &Key,
     wish: &ProductWish,
+    seen: AsSeen<'_, Product>,
 ) -> Result<Product> {
     let now = app.clock.now();
     let product = transact!(app.db, tx => {
         catalog::store::bump_generation(tx).await?;
+        still_as(tx, key, seen).await?;
         let (old, new) =
             change_product(tx, app.db.engine(), Some(by.user.id), key, wish, now).await?;
         let change = (old.audited(), new.audited());
@@ -35,6 +38,17 @@ pub async fn update_product(
     })?;
     changed(app);
     Ok(product)
+}
+
+/// Holds the product's stock, where its look matters; other writers of the product wait for the generation row.
+pub(super) async fn still_as(tx: &Tx, key: &Key, seen: AsSeen<'_, Product>) -> Result<()> {
+    let Some(seen) = seen else { return Ok(()) };
+    let find = || store::find_product(tx, key);
+    let product = find().await?.ok_or_else(Error::not_found)?;
+    let variants: Vec<_> = product.variants.iter().map(|variant| variant.id).collect();
+    inventory::hold(tx, &variants).await?;
+    let product = find().await?.ok_or_else(Error::not_found)?;
+    seen(&product)
 }
 
 /// The product as it was and as it is. The caller holds the generation row.

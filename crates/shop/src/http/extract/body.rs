@@ -28,7 +28,7 @@ impl<T: Field + Send> FromRequest<App> for In<T> {
     async fn from_request(request: Request, app: &App) -> Result<Self> {
         let guarded = card_data::is_guarded(request.uri().path());
         let bytes = json_bytes(request).await?;
-        read(app, &bytes, guarded).map(In)
+        read(app, &node(&bytes, guarded)?).map(In)
     }
 }
 
@@ -45,12 +45,11 @@ impl<T: Field + Send> FromRequest<App> for Keyed<T> {
         let key = idempotency_key(request.headers())?;
         let guarded = card_data::is_guarded(request.uri().path());
         let bytes = json_bytes(request).await?;
-        let body = read(app, &bytes, guarded)?;
-        // An absent body is `{}` here too.
-        let asked: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+        let node = node(&bytes, guarded)?;
+        let body = read(app, &node)?;
         let key = key.map(|key| IdempotencyKey {
             key,
-            request_hash: Sha256::digest(asked).into(),
+            request_hash: Sha256::digest(node.canonical()).into(),
         });
         Ok(Keyed { key, body })
     }
@@ -142,23 +141,26 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// `guarded`: card data is refused.
-fn read<T: Field>(app: &App, bytes: &[u8], guarded: bool) -> Result<T> {
-    let node = if bytes.is_empty() {
-        Node::Object(Vec::new())
-    } else {
-        parse(bytes).map_err(|fault| {
-            let (line, column) = (fault.line, fault.column);
-            Code::MalformedJson
-                .with(format!("Line {line}, column {column}: {}.", fault.why))
-                .member("line", line)
-                .member("column", column)
-        })?
-    };
+fn node(bytes: &[u8], guarded: bool) -> Result<Node<'_>> {
+    if bytes.is_empty() {
+        return Ok(Node::Object(Vec::new()));
+    }
+    let node = parse(bytes).map_err(|fault| {
+        let (line, column) = (fault.line, fault.column);
+        Code::MalformedJson
+            .with(format!("Line {line}, column {column}: {}.", fault.why))
+            .member("line", line)
+            .member("column", column)
+    })?;
     if guarded {
         card_data::refuse(&node)?;
     }
+    Ok(node)
+}
+
+fn read<T: Field>(app: &App, node: &Node<'_>) -> Result<T> {
     let mut reader = Reader::new(app, false);
-    let value = reader.value(&node);
+    let value = reader.value(node);
     reader.finish(value)
 }
 

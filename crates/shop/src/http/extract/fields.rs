@@ -154,6 +154,7 @@ impl<const MAX: usize> Field for Text<MAX> {
         match Text::parse(text(node, reader)?) {
             Ok(text) => Some(text),
             Err("blank") => reader.fault("blank", "This field may not be blank."),
+            Err("invalid") => reader.fault("invalid", "Send one line, without control characters."),
             Err(code) => reader.fault(
                 code,
                 format!("Ensure this field has no more than {MAX} characters."),

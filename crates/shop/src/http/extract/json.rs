@@ -33,6 +33,13 @@ pub(super) fn parse(text: &[u8]) -> Result<Node<'_>, Malformed> {
         Ok(text) => text,
         Err(error) => return Err(malformed(text, error.valid_up_to(), "it is not UTF-8")),
     };
+    if text.starts_with('\u{feff}') {
+        return Err(malformed(
+            text.as_bytes(),
+            0,
+            "it begins with a byte order mark",
+        ));
+    }
     let mut parser = Parser { text, at: 0 };
     parser
         .document()
@@ -54,6 +61,48 @@ impl Node<'_> {
                 .collect(),
         }
     }
+}
+
+impl Node<'_> {
+    /// One text for all spellings of the same value: without space, members in order. Numbers stay as written.
+    pub(super) fn canonical(&self) -> String {
+        let mut out = String::new();
+        self.write(&mut out);
+        out
+    }
+
+    fn write(&self, out: &mut String) {
+        match self {
+            Node::Null => out.push_str("null"),
+            Node::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+            Node::Number(text) => out.push_str(text),
+            Node::String(text) => write_text(out, text),
+            Node::Array(items) => {
+                out.push('[');
+                for item in items {
+                    item.write(out);
+                    out.push(',');
+                }
+                out.push(']');
+            }
+            Node::Object(members) => {
+                let mut sorted: Vec<_> = members.iter().collect();
+                sorted.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+                out.push('{');
+                for (name, value) in sorted {
+                    write_text(out, name);
+                    out.push(':');
+                    value.write(out);
+                    out.push(',');
+                }
+                out.push('}');
+            }
+        }
+    }
+}
+
+fn write_text(out: &mut String, text: &str) {
+    out.push_str(&serde_json::Value::from(text).to_string());
 }
 
 type Step<T> = Result<T, &'static str>;
@@ -353,6 +402,18 @@ mod tests {
 
     fn why(text: &str) -> &'static str {
         parse(text.as_bytes()).expect_err(text).why
+    }
+
+    #[test]
+    fn spellings_of_one_value_are_one_text() {
+        let text = |json: &str| parse(json.as_bytes()).unwrap().canonical();
+        assert_eq!(
+            text(r#"{"b": [1, "\u00e9"], "a": null}"#),
+            text("{\"a\":null,\"b\":[1,\"é\"]}")
+        );
+        assert_ne!(text("[1,2]"), text("[2,1]"));
+        assert_ne!(text(r#""1""#), text("1"));
+        assert_ne!(text(r#"["a,b"]"#), text(r#"["a","b"]"#));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod body;
 mod fields;
+mod if_match;
 mod json;
 mod moment;
 mod path;
@@ -10,6 +11,7 @@ mod reader;
 
 pub use body::{In, Keyed, MAX_JSON, raw_bytes};
 pub use fields::{Json, Patch, TextOr};
+pub use if_match::IfMatch;
 pub use json::Node;
 pub use moment::moment;
 pub use path::{Id, PathKey, PathText};

@@ -47,6 +47,12 @@ impl Ask {
         self
     }
 
+    /// Adds a header beside those of its name.
+    pub fn and_header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
     pub fn bearer(self, token: &str) -> Self {
         self.header("authorization", format!("Bearer {token}"))
     }
