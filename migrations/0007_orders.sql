@@ -85,23 +85,3 @@ CREATE TABLE order_history (
   CONSTRAINT order_history_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders (id)
 );
 CREATE INDEX order_history_order_id ON order_history (order_id, id);
-
--- Attempts to pay. At most one of an order succeeds; a provider's payment belongs to one order.
-CREATE TABLE payments (
-  id {{id}},
-  order_id BIGINT NOT NULL,
-  provider TEXT NOT NULL,
-  provider_payment_id TEXT,
-  amount_minor BIGINT NOT NULL,
-  currency TEXT NOT NULL,
-  status TEXT NOT NULL,
-  actor_id BIGINT,
-  created_at BIGINT NOT NULL,
-  updated_at BIGINT NOT NULL,
-  CONSTRAINT payments_provider_provider_payment_id_key UNIQUE (provider, provider_payment_id),
-  CONSTRAINT payments_amount_minor_check CHECK (amount_minor >= 0),
-  CONSTRAINT payments_status_check CHECK (status IN ('pending', 'authorized', 'succeeded', 'failed', 'cancelled')),
-  CONSTRAINT payments_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders (id)
-);
-CREATE INDEX payments_order_id ON payments (order_id);
-CREATE UNIQUE INDEX payments_one_success ON payments (order_id) WHERE status = 'succeeded';

@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::limits::Limits;
 use crate::mail::Mailer;
+use crate::payments::Payments;
 use crate::settings;
 
 /// Cheap to clone.
@@ -28,6 +29,7 @@ pub struct Parts {
     pub mailer: Mailer,
     pub accounts: Accounts,
     pub catalog: catalog::Memory,
+    pub payments: Payments,
 }
 
 impl App {
@@ -48,6 +50,7 @@ impl App {
             mailer,
             accounts,
             catalog: catalog::Memory::default(),
+            payments: Payments::default(),
         })))
     }
 

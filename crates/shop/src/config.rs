@@ -96,6 +96,10 @@ pub struct Config {
     pub stripe: Stripe,
     pub paypal: Paypal,
     pub bkash: Bkash,
+    /// For a whole call to a payment provider.
+    pub provider_timeout: Duration,
+    /// Certificates (PEM) that are believed beside the system's, of providers too.
+    pub providers_ca_file: Option<PathBuf>,
     pub redis_url: Option<Secret>,
     pub media_url: Secret,
     pub log_format: Option<LogFormat>,
@@ -114,6 +118,8 @@ pub struct Razorpay {
     pub key_id: Option<String>,
     pub key_secret: Option<Secret>,
     pub webhook_secret: Option<Secret>,
+    /// While it is changed: events signed with this one still count.
+    pub webhook_secret_previous: Option<Secret>,
     pub base_url: String,
 }
 
@@ -130,6 +136,8 @@ pub struct Paypal {
     pub client_id: Option<String>,
     pub client_secret: Option<Secret>,
     pub webhook_id: Option<String>,
+    /// Ours, as payee.
+    pub merchant_id: Option<String>,
     pub base_url: String,
 }
 
@@ -139,6 +147,10 @@ pub struct Bkash {
     pub app_secret: Option<Secret>,
     pub username: Option<String>,
     pub password: Option<Secret>,
+    /// Of the notifications; without it they are refused.
+    pub sns_topic_arn: Option<String>,
+    /// Ours, as payee.
+    pub short_code: Option<String>,
     pub base_url: String,
 }
 
@@ -279,6 +291,7 @@ fn build(r: &mut Reader) -> Result<Config> {
             key_id: r.text("RAZORPAY_KEY_ID"),
             key_secret: r.secret("RAZORPAY_KEY_SECRET", ""),
             webhook_secret: r.secret("RAZORPAY_WEBHOOK_SECRET", ""),
+            webhook_secret_previous: r.secret("RAZORPAY_WEBHOOK_SECRET_PREVIOUS", ""),
             base_url: r.origin_url("RAZORPAY_BASE_URL", "https://api.razorpay.com")?,
         },
         stripe: Stripe {
@@ -291,6 +304,7 @@ fn build(r: &mut Reader) -> Result<Config> {
             client_id: r.text("PAYPAL_CLIENT_ID"),
             client_secret: r.secret("PAYPAL_CLIENT_SECRET", ""),
             webhook_id: r.text("PAYPAL_WEBHOOK_ID"),
+            merchant_id: r.text("PAYPAL_MERCHANT_ID"),
             base_url: r.origin_url("PAYPAL_BASE_URL", "https://api-m.paypal.com")?,
         },
         bkash: Bkash {
@@ -298,8 +312,12 @@ fn build(r: &mut Reader) -> Result<Config> {
             app_secret: r.secret("BKASH_APP_SECRET", ""),
             username: r.text("BKASH_USERNAME"),
             password: r.secret("BKASH_PASSWORD", ""),
+            sns_topic_arn: r.text("BKASH_SNS_TOPIC_ARN"),
+            short_code: r.text("BKASH_SHORT_CODE"),
             base_url: r.origin_url("BKASH_BASE_URL", "https://tokenized.pay.bka.sh")?,
         },
+        provider_timeout: r.duration("PROVIDER_TIMEOUT", "10s")?,
+        providers_ca_file: r.text("PROVIDERS_CA_FILE").map(PathBuf::from),
         redis_url: read::redis_url(r)?,
         media_url: read::media_url(r, &data_dir)?,
         log_format: r.parsed("LOG_FORMAT", "", LogFormat::parse)?,

@@ -12,7 +12,7 @@ macro_rules! each_id {
             CategoryId ProductId OptionId VariantId
             LocationId StockItemId MovementId
             CartId CartLineId
-            OrderId OrderLineId OrderHistoryId PaymentId
+            OrderId OrderLineId OrderHistoryId PaymentId RefundId
             OutboxId JobId
         }
     };

@@ -33,6 +33,7 @@ pub mod import;
 pub mod inventory;
 pub mod mail;
 pub mod orders;
+pub mod payments;
 pub mod privacy;
 pub mod settings;
 
@@ -53,6 +54,8 @@ pub fn routes() -> Vec<Routes> {
         cart::routes(),
         orders::routes(),
         privacy::routes(),
+        payments::routes(),
+        payments::sandbox_routes(),
         health::routes(),
     ];
     all.extend(catalog::routes());
@@ -65,6 +68,12 @@ pub const ON_SIGN_IN: &[accounts::SignInHook] = &[cart::merge_at_sign_in];
 /// What later features do when an account is taken back from a stranger, inside that transaction.
 pub const ON_RECLAIM: &[accounts::ReclaimHook] = &[cart::forget_cart, addresses::forget_addresses];
 
+/// What happens to the books when staff has the money of an order in hand.
+pub const ON_PAID_BY_HAND: orders::PaidHook = payments::take_by_hand;
+
+/// What happens to the money of an order that is cancelled or expires.
+pub const ON_ORDER_END: orders::EndHook = payments::at_order_end;
+
 /// What is done in the background while the shop is open.
 pub fn jobs(app: &app::App) -> jobs::Runner {
     let (clock, swept) = (app.clock.clone(), app.clone());
@@ -75,6 +84,7 @@ pub fn jobs(app: &app::App) -> jobs::Runner {
         async move { Ok(housekeeping::sweep(&app).await.map(drop)?) }
     });
     let runner = mail::jobs(app, runner);
+    let runner = payments::jobs(app, runner);
     accounts::links::jobs(app, runner)
 }
 
@@ -99,6 +109,7 @@ pub fn statements() -> Vec<String> {
         .chain(accounts::admin::store::statements())
         .chain(addresses::store::statements())
         .chain(orders::statements())
+        .chain(payments::statements())
         .chain(check::statements())
         .chain(import::orders::statements())
         .collect()

@@ -26,6 +26,7 @@ crate::words! {
         CategoryDeleted = "category.deleted",
         OrderStatusChanged = "order.status_changed",
         OrderCancelled = "order.cancelled",
+        PaymentRefunded = "payment.refunded",
         UserUpdated = "user.updated",
         UserErased = "user.erased",
         LoginsUnlocked = "logins.unlocked",

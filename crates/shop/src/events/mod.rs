@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::clock::Time;
 use crate::error::{Error, Result};
-use crate::ids::{OrderId, ProductId, UserId};
+use crate::ids::{OrderId, PaymentId, ProductId, UserId};
 
 /// Notes an event in the transaction that caused it.
 pub async fn record(tx: &Tx, event: &Event, now: Time) -> Result<()> {
@@ -43,6 +43,27 @@ pub enum Event {
         from: String,
         to: String,
     },
+    PaymentCaptured {
+        order_id: OrderId,
+        payment_id: PaymentId,
+    },
+    PaymentFailed {
+        order_id: OrderId,
+        payment_id: PaymentId,
+    },
+    PaymentRefunded {
+        order_id: OrderId,
+        payment_id: PaymentId,
+    },
+    /// Somebody has to look at it.
+    PaymentFlagged {
+        order_id: OrderId,
+        payment_id: PaymentId,
+    },
+    PaymentDisputed {
+        order_id: OrderId,
+        payment_id: PaymentId,
+    },
 }
 
 impl Event {
@@ -53,6 +74,11 @@ impl Event {
             Event::OrderPlaced { .. } => "order.placed",
             Event::OrderCancelled { .. } => "order.cancelled",
             Event::OrderStatusChanged { .. } => "order.status_changed",
+            Event::PaymentCaptured { .. } => "payment.captured",
+            Event::PaymentFailed { .. } => "payment.failed",
+            Event::PaymentRefunded { .. } => "payment.refunded",
+            Event::PaymentFlagged { .. } => "payment.flagged",
+            Event::PaymentDisputed { .. } => "payment.disputed",
         }
     }
 

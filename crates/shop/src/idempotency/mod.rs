@@ -2,7 +2,8 @@
 //!
 //! Words: the *scope* is the caller (`user:7`, `guest:…`), the *operation* what is asked for (`place_order`).
 //! The record commits with the effect, so a crash in between leaves neither; a twin waits for the first and
-//! replays its answer. Only 2xx answers are kept, for 24 hours: an error rolls the claim back with everything.
+//! replays its answer. Where something outside is asked, the claim commits first ([`around`]) and a twin is told that
+//! the first is still running. Only 2xx answers are kept, for 24 hours: an error rolls the claim back with everything.
 
 pub mod store;
 
@@ -15,6 +16,8 @@ use crate::clock::Time;
 use crate::error::{Code, Result};
 
 const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
+/// A claim that was committed before its effect and has no answer after this was left behind by a crash.
+const ABANDONED: Duration = Duration::from_secs(60);
 
 /// A key that a client sent, with the hash of what it asked for.
 #[derive(Clone, Debug)]
@@ -84,6 +87,59 @@ pub async fn keep(
         answer,
     )
     .await
+}
+
+/// What [`around`] brought.
+pub struct Done {
+    pub status: u16,
+    pub answer: String,
+    pub is_replay: bool,
+}
+
+/// For work that asks somebody outside, and so cannot be one transaction: the claim is committed first, then the work is
+/// done, then its answer is kept. An error gives the key back. After a crash in between the key is free again in a
+/// minute, and the work itself has to bear being done a second time.
+pub async fn around(
+    app: &App,
+    scope: &str,
+    operation: &str,
+    key: Option<&IdempotencyKey>,
+    work: impl Future<Output = Result<(u16, String)>>,
+) -> Result<Done> {
+    let now = app.clock.now();
+    if let Some(key) = key {
+        let claimed = crate::transact!(app.db, tx => {
+            store::drop_abandoned(tx, &store::Name { scope, operation, key: &key.key }, now - ABANDONED).await?;
+            claim(tx, scope, operation, key, now).await
+        })?;
+        if let Claim::Replay { status, answer } = claimed {
+            return Ok(Done {
+                status,
+                answer,
+                is_replay: true,
+            });
+        }
+    }
+    let result = work.await;
+    if let Some(key) = key {
+        let name = store::Name {
+            scope,
+            operation,
+            key: &key.key,
+        };
+        crate::transact!(app.db, tx => {
+            match &result {
+                Ok((status, answer)) => store::keep(tx, &name, *status, answer).await,
+                Err(_) => store::give_up(tx, &name).await,
+            }
+        })?;
+    }
+    let (status, answer) = result?;
+    Ok(Done {
+        status,
+        answer,
+        is_replay: false,
+    })
 }
 
 /// Forgets what is older than 24 hours, in small transactions that let other writers in between. Returns how many.

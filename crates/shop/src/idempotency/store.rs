@@ -15,8 +15,21 @@ const FORGET_ALL_OLD: &str = "DELETE FROM idempotency_keys WHERE id IN (
     SELECT id FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
 
 const FORGET_SCOPE: &str = "DELETE FROM idempotency_keys WHERE scope = $1";
+const DROP_ABANDONED: &str = "DELETE FROM idempotency_keys
+    WHERE scope = $1 AND operation = $2 AND key = $3 AND status = 0 AND created_at < $4";
+const GIVE_UP: &str =
+    "DELETE FROM idempotency_keys WHERE scope = $1 AND operation = $2 AND key = $3 AND status = 0";
 
-pub const STATEMENTS: &[&str] = &[FORGET_OLD, CLAIM, FIND, KEEP, FORGET_SCOPE, FORGET_ALL_OLD];
+pub const STATEMENTS: &[&str] = &[
+    FORGET_OLD,
+    CLAIM,
+    FIND,
+    KEEP,
+    FORGET_SCOPE,
+    FORGET_ALL_OLD,
+    DROP_ABANDONED,
+    GIVE_UP,
+];
 
 /// A key within its scope: who asks, for what.
 pub(super) struct Name<'a> {
@@ -60,6 +73,20 @@ pub(super) async fn keep(tx: &Tx, name: &Name<'_>, status: u16, answer: &str) ->
 
 pub(super) async fn forget_scope(tx: &Tx, scope: &str) -> Result<()> {
     tx.execute(FORGET_SCOPE, args![scope]).await?;
+    Ok(())
+}
+
+/// Frees a key whose claim was committed before `oldest` and never answered.
+pub(super) async fn drop_abandoned(tx: &Tx, name: &Name<'_>, oldest: Time) -> Result<()> {
+    let row = args_vec![name.scope, name.operation, name.key, oldest];
+    tx.execute(DROP_ABANDONED, &row).await?;
+    Ok(())
+}
+
+/// Frees a key whose work failed.
+pub(super) async fn give_up(tx: &Tx, name: &Name<'_>) -> Result<()> {
+    tx.execute(GIVE_UP, args![name.scope, name.operation, name.key])
+        .await?;
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! One step of an order that is held: the only writer of state, status and history, and of what a step entails.
 
 use db::Tx;
+use futures_util::future::BoxFuture;
 use futures_util::try_join;
 
 use super::find_orders::{Access, find_order};
@@ -18,6 +19,13 @@ pub struct Held {
     pub row: OrderRow,
     pub lines: Vec<OrderLine>,
 }
+
+/// What a later feature does when staff has the money of an order in hand, inside the transaction: it writes it down
+/// and settles the order.
+pub type PaidHook = for<'a> fn(&'a Tx, &'a OrderRow, Option<UserId>) -> BoxFuture<'a, Result<()>>;
+
+/// What a later feature does when an order is cancelled or expires, inside the transaction.
+pub type EndHook = for<'a> fn(&'a Tx, &'a OrderRow) -> BoxFuture<'a, Result<()>>;
 
 /// Waits for the order and holds it. A step that follows is of the time `held.row.updated_at`.
 pub async fn hold(tx: &Tx, order: OrderId, now: Time) -> Result<Held> {
@@ -44,12 +52,11 @@ pub async fn advance(tx: &Tx, held: &Held, command: Status, actor: Option<UserId
         .state()
         .after(command)
         .ok_or_else(|| invalid_transition(order, command))?;
+    if command == Status::Paid {
+        return crate::ON_PAID_BY_HAND(tx, order, actor).await;
+    }
     let confirmed_at = order.confirmed_at.or(state.confirmed.then_some(now));
-    let captured = if command == Status::Paid {
-        order.total_minor
-    } else {
-        order.captured_minor
-    };
+    let money = (order.captured_minor, order.refunded_minor);
     let event = match command {
         Status::Cancelled => Event::OrderCancelled { order_id: order.id },
         _ => Event::OrderStatusChanged {
@@ -60,7 +67,7 @@ pub async fn advance(tx: &Tx, held: &Held, command: Status, actor: Option<UserId
         },
     };
     try_join!(
-        store::save_state(tx, order.id, state, confirmed_at, captured),
+        store::save_state(tx, order.id, state, confirmed_at, money),
         store::insert_step(tx, order.id, step, actor, now),
         events::record(tx, &event, now),
         entail(tx, held, command, actor, now),
@@ -78,7 +85,10 @@ async fn entail(
 ) -> Result<()> {
     let Held { row, .. } = held;
     match command {
-        Status::Cancelled => inventory::release(tx, row.id, &held.promised(), actor, now).await,
+        Status::Cancelled => {
+            inventory::release(tx, row.id, &held.promised(), actor, now).await?;
+            crate::ON_ORDER_END(tx, row).await
+        }
         Status::Shipped => {
             let promised = held.promised();
             try_join!(
@@ -87,9 +97,6 @@ async fn entail(
             )?;
             Ok(())
         }
-        Status::Paid => store::insert_manual_payment(tx, row, actor, now)
-            .await
-            .map(|_| ()),
         _ => Ok(()),
     }
 }

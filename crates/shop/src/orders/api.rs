@@ -226,7 +226,8 @@ fn as_seen(app: &App, if_match: &IfMatch) -> impl Fn(&Order) -> Result<()> + Syn
     move |order| if_match.check(&[OrderOut::new(app, order)])
 }
 
-fn access(user: Option<&User>, headers: &HeaderMap) -> Access {
+/// Which orders the caller of a request may see.
+pub fn access(user: Option<&User>, headers: &HeaderMap) -> Access {
     if user.is_some_and(User::is_admin) {
         return Access::All;
     }

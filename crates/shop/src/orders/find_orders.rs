@@ -37,10 +37,15 @@ pub struct Filter {
 }
 
 pub async fn find_order(conn: &Conn, order: &OrderRef, access: &Access) -> Result<Order> {
-    let row = store::find_order(conn, order, access)
-        .await?
-        .ok_or_else(Error::not_found)?;
+    let row = find_row(conn, order, access).await?;
     with_parts(conn, row).await
+}
+
+/// The row alone.
+pub async fn find_row(conn: &Conn, order: &OrderRef, access: &Access) -> Result<OrderRow> {
+    store::find_order(conn, order, access)
+        .await?
+        .ok_or_else(Error::not_found)
 }
 
 /// Up to one row more than the page holds, newest first.

@@ -15,14 +15,15 @@ mod forget_buyer;
 mod names;
 mod order;
 mod place_order;
+mod settle_payment;
 mod store;
 mod update_status;
 
-pub use advance::{Held, advance, hold, still_as};
+pub use advance::{EndHook, Held, PaidHook, advance, hold, still_as};
 pub(crate) use api::OrderOut;
-pub use api::routes;
+pub use api::{access, routes};
 pub use cancel_order::{Canceller, cancel_order};
-pub use find_orders::{Access, Filter, count_orders, find_order, list_orders};
+pub use find_orders::{Access, Filter, count_orders, find_order, find_row, list_orders};
 pub use forget_buyer::{anonymise_finished, forget_buyer};
 pub use names::{new_order_number, order_token};
 pub use order::{
@@ -30,5 +31,6 @@ pub use order::{
     PaymentMethod, PaymentStatus, Source, State, Status, Step,
 };
 pub use place_order::{PlaceOrder, Placed, Repeat, place_order};
+pub use settle_payment::{PaymentSums, choose_method, hold_order, settle_payment};
 pub use store::statements;
 pub use update_status::update_status;

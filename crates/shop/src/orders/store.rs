@@ -5,12 +5,12 @@ use futures_util::future::try_join_all;
 
 use super::find_orders::{Access, Filter};
 use super::order::{
-    FulfillmentStatus, HistoryRow, Lifecycle, OrderLine, OrderRef, OrderRow, PaymentStatus, State,
-    Step,
+    FulfillmentStatus, HistoryRow, Lifecycle, OrderLine, OrderRef, OrderRow, PaymentMethod,
+    PaymentStatus, State, Step,
 };
 use crate::clock::Time;
 use crate::error::{Code, Error, Result};
-use crate::ids::{OrderId, OrderLineId, PaymentId, UserId, VariantId};
+use crate::ids::{OrderId, OrderLineId, UserId, VariantId};
 use crate::paging::{Paging, SortKey, padded, windowed};
 
 macro_rules! order_columns {
@@ -70,12 +70,11 @@ const LOCK_ORDER: &str = "UPDATE orders SET version = version WHERE id = $1";
 
 const SAVE_STATE: &str =
     "UPDATE orders SET status = $2, lifecycle = $3, confirmed_at = $4, payment_status = $5,
-    fulfillment_status = $6, captured_minor = $7 WHERE id = $1";
+    fulfillment_status = $6, captured_minor = $7, refunded_minor = $8 WHERE id = $1";
 
 const SHIP_LINES: &str = "UPDATE order_lines SET shipped_quantity = quantity WHERE order_id = $1";
 
-const INSERT_MANUAL_PAYMENT: &str = "INSERT INTO payments (order_id, provider, amount_minor, currency, status,
-    actor_id, created_at, updated_at) VALUES ($1, 'manual', $2, $3, 'succeeded', $4, $5, $5) RETURNING id";
+const SET_PAYMENT_METHOD: &str = "UPDATE orders SET payment_method = $2 WHERE id = $1";
 
 const NAMED_ORDERS_OF: &str =
     "SELECT o.id, o.lifecycle, o.confirmed_at, o.payment_status, o.fulfillment_status,
@@ -118,7 +117,7 @@ pub fn statements() -> Vec<String> {
         LOCK_ORDER,
         SAVE_STATE,
         SHIP_LINES,
-        INSERT_MANUAL_PAYMENT,
+        SET_PAYMENT_METHOD,
         NAMED_ORDERS_OF,
         NAMED_ORDERS_OF_ERASED,
         ANONYMISE_ORDER,
@@ -308,7 +307,7 @@ pub(super) async fn save_state(
     order: OrderId,
     state: State,
     confirmed_at: Option<Time>,
-    captured_minor: i64,
+    (captured_minor, refunded_minor): (i64, i64),
 ) -> Result<()> {
     let row = args![
         order,
@@ -318,6 +317,7 @@ pub(super) async fn save_state(
         state.payment,
         state.fulfillment,
         captured_minor,
+        refunded_minor,
     ];
     tx.execute(SAVE_STATE, row).await?;
     Ok(())
@@ -328,14 +328,13 @@ pub(super) async fn ship_lines(tx: &Tx, order: OrderId) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn insert_manual_payment(
+pub(super) async fn set_payment_method(
     tx: &Tx,
-    order: &OrderRow,
-    actor: Option<UserId>,
-    now: Time,
-) -> Result<PaymentId> {
-    let row = args![order.id, order.total_minor, &order.currency, actor, now];
-    Ok(tx.one(INSERT_MANUAL_PAYMENT, row).await?)
+    order: OrderId,
+    method: PaymentMethod,
+) -> Result<()> {
+    tx.execute(SET_PAYMENT_METHOD, args![order, method]).await?;
+    Ok(())
 }
 
 db::record! {

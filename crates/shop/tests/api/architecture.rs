@@ -17,6 +17,7 @@ const FEATURES: &[&str] = &[
     "catalog",
     "cart",
     "orders",
+    "payments",
     "privacy",
     "analytics",
     "import",

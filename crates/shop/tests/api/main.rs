@@ -30,6 +30,7 @@ mod mail;
 mod mail_links;
 mod mix;
 mod orders;
+mod payments;
 mod policy;
 mod preconditions;
 mod printed_requests;

@@ -472,7 +472,7 @@ both! {
         assert!(paid["history"][3]["by"].is_i64());
         let (provider, amount): (String, i64) = s.shop.app.db.read().await.unwrap()
             .one("SELECT provider, amount_minor FROM payments WHERE status = 'succeeded'", &[]).await.unwrap();
-        assert_eq!((provider.as_str(), amount), ("manual", 3750));
+        assert_eq!((provider.as_str(), amount), ("cod", 3750));
         books_are_right(&s.shop).await;
     }
 

@@ -58,6 +58,15 @@ GET    /orders/                         401 + + +
 GET    /orders/{id}/                    404 + 404 +
 POST   /orders/{id}/cancel/             404 + 404 +
 PATCH  /orders/{id}/update_status/      401 403 403 +
+POST   /payments/initiate/              + + + +
+POST   /payments/verify/                + + + +
+POST   /payments/webhook/               503 503 503 503
+POST   /payments/webhook/{provider}/    503 503 503 503
+GET    /payments/                       401 + + +
+GET    /payments/{id}/                  404 + 404 +
+POST   /payments/{id}/refund/           401 403 403 +
+GET    /payments/sandbox/{reference}/   + + + +
+POST   /payments/sandbox/{reference}/   + + + +
 GET    /health/                         + + + +
 GET    /livez/                          + + + +
 GET    /readyz/                         + + + +
@@ -139,6 +148,28 @@ async fn object(shop: &TestShop, path: &str, owner: &Person, admin: &Person) -> 
                 .expect(201)
                 .await
                 .json()["id"])
+        }
+        "/payments/webhook/" => "razorpay".to_owned(),
+        "/payments/" | "/payments/sandbox/" => {
+            in_cart().await;
+            let order = shop
+                .post("/api/v1/orders/")
+                .by(owner)
+                .expect(201)
+                .await
+                .json();
+            let body = json!({"order_id": order["id"], "provider": "sandbox"});
+            let begun = shop
+                .post("/api/v1/payments/initiate/")
+                .by(owner)
+                .json(body)
+                .expect(200)
+                .await
+                .json();
+            match area {
+                "/payments/" => id(&begun["payment_id"]),
+                _ => begun["sandbox_reference"].as_str().unwrap().to_owned(),
+            }
         }
         "/categories/" => {
             let name = format!("Category {}", shop.product(admin, "1", 0).await.id);

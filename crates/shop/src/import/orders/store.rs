@@ -51,9 +51,9 @@ const INSERT_STEPS: Bulk = Bulk {
 };
 
 const INSERT_PAYMENTS: Bulk = Bulk {
-    head: "INSERT INTO payments (order_id, provider, provider_payment_id, amount_minor, currency, status, created_at,
-    updated_at)",
-    columns: 8,
+    head: "INSERT INTO payments (order_id, provider, provider_payment_id, amount_minor, captured_minor, currency, status,
+    created_at, updated_at)",
+    columns: 9,
     tail: "",
 };
 
@@ -255,6 +255,7 @@ fn payment_row(app: &App, order: OrderId, invoice: &Invoice) -> Vec<Value> {
         order,
         METHOD,
         &invoice.number,
+        invoice.total(),
         invoice.total(),
         currency,
         "succeeded",

@@ -1,0 +1,318 @@
+//! Takes what a provider says of a refund, or of a dispute, into the books.
+
+use db::Tx;
+use futures_util::try_join;
+
+use super::payment::{Fact, Heard, Payment, PaymentState, Refund, RefundReport, RefundState, Sum};
+use super::provider::Dispute;
+use super::store::{self, Entry, NewRefund};
+use super::{random_key, schedule};
+use crate::clock::Time;
+use crate::error::Result;
+use crate::events::{self, Event};
+use crate::orders::{self, OrderRow};
+
+/// Whom to thank for what is told.
+#[derive(Clone, Copy)]
+pub(crate) struct Told<'a> {
+    pub heard: Heard,
+    /// Our name of the refund, where the provider gives it back.
+    pub request_key: Option<&'a str>,
+    pub now: Time,
+}
+
+/// True when it changed something. One that is unknown and fits was made at the provider; one that does not fit is
+/// noted and has no effect.
+pub(crate) async fn apply_refund(
+    tx: &Tx,
+    payment: &Payment,
+    report: &RefundReport,
+    told: Told<'_>,
+) -> Result<bool> {
+    let now = told.now;
+    let (order, payment, refund) = try_join!(
+        orders::hold_order(tx, payment.order_id, now),
+        store::hold(tx, payment.id, now),
+        store::find_refund_told(
+            tx,
+            payment.id,
+            report.refund_id.as_deref(),
+            told.request_key
+        ),
+    )?;
+    let id = report.refund_id.as_deref().unwrap_or_default();
+    let fits = |minor: i64| {
+        report
+            .money
+            .as_ref()
+            .is_none_or(|m| m.minor == minor && m.currency == payment.currency)
+    };
+    match (refund, report.status) {
+        (Some(refund), _) if !fits(refund.amount_minor) => {
+            alert(
+                tx,
+                &payment,
+                id,
+                "a refund of another amount than was asked for",
+                told,
+            )
+            .await
+        }
+        (Some(refund), RefundState::Succeeded) if refund.status != RefundState::Succeeded => {
+            let again = refund.status == RefundState::Failed;
+            if again && !store::claim_refund(tx, payment.id, refund.amount_minor, now).await? {
+                return alert(tx, &payment, id, "a refund beyond what was captured", told).await;
+            }
+            done(tx, &order, &payment, &refund, report, told).await
+        }
+        (Some(refund), RefundState::Failed) if refund.status == RefundState::Pending => {
+            let entry = entry(
+                Fact::RefundFailed,
+                &refund.request_key,
+                0,
+                told.heard,
+                &report.note,
+                &refund,
+            );
+            try_join!(
+                store::save_refund(
+                    tx,
+                    refund.id,
+                    RefundState::Failed,
+                    report.refund_id.as_deref(),
+                    &report.note,
+                    None,
+                    now
+                ),
+                store::release_refund(tx, payment.id, refund.amount_minor, now),
+                store::add_fact(tx, &payment, &entry, now)
+            )?;
+            Ok(true)
+        }
+        (Some(refund), RefundState::Failed) if refund.status == RefundState::Succeeded => {
+            alert(
+                tx,
+                &payment,
+                id,
+                "a refund failed after it had succeeded",
+                told,
+            )
+            .await
+        }
+        (Some(refund), RefundState::Pending) if refund.status == RefundState::Pending => {
+            let next = Some(schedule::next_refund(refund.checks, now));
+            store::save_refund(
+                tx,
+                refund.id,
+                refund.status,
+                report.refund_id.as_deref(),
+                "",
+                next,
+                now,
+            )
+            .await?;
+            Ok(true)
+        }
+        (Some(_), _) => Ok(false),
+        (None, RefundState::Succeeded) => made_elsewhere(tx, &order, &payment, report, told).await,
+        (None, _) => Ok(false),
+    }
+}
+
+async fn done(
+    tx: &Tx,
+    order: &OrderRow,
+    payment: &Payment,
+    refund: &Refund,
+    report: &RefundReport,
+    told: Told<'_>,
+) -> Result<bool> {
+    let reference = report.refund_id.as_deref().unwrap_or(&refund.request_key);
+    let entry = entry(
+        Fact::Refunded,
+        reference,
+        refund.amount_minor,
+        told.heard,
+        "",
+        refund,
+    );
+    try_join!(
+        store::save_refund(
+            tx,
+            refund.id,
+            RefundState::Succeeded,
+            report.refund_id.as_deref(),
+            "",
+            None,
+            told.now
+        ),
+        store::count_refund(tx, payment.id, refund.amount_minor, told.now),
+        store::add_fact(tx, payment, &entry, told.now)
+    )?;
+    refunded(tx, order, payment, told.now).await?;
+    Ok(true)
+}
+
+/// Staff used the provider's own pages.
+async fn made_elsewhere(
+    tx: &Tx,
+    order: &OrderRow,
+    payment: &Payment,
+    report: &RefundReport,
+    told: Told<'_>,
+) -> Result<bool> {
+    let (Some(id), Some(money)) = (report.refund_id.as_deref(), &report.money) else {
+        return Ok(false);
+    };
+    let fits = money.currency == payment.currency && money.minor > 0;
+    if !fits || !store::claim_refund(tx, payment.id, money.minor, told.now).await? {
+        return alert(tx, payment, id, "a refund beyond what was captured", told).await;
+    }
+    let key = random_key()?;
+    let new = NewRefund {
+        payment: payment.id,
+        status: RefundState::Pending,
+        minor: money.minor,
+        request_key: &key,
+        client_key: None,
+        provider_refund_id: Some(id),
+        reason: "made at the provider",
+        actor: None,
+        next_check_at: None,
+    };
+    let refund = store::insert_refund(tx, &new, told.now).await?;
+    done(tx, order, payment, &refund, report, told).await
+}
+
+/// A chargeback that is lost takes the money back as a refund does; before that it is noted only.
+pub(crate) async fn apply_dispute(
+    tx: &Tx,
+    payment: &Payment,
+    id: &str,
+    money: Option<&Sum>,
+    stands: Dispute,
+    told: Told<'_>,
+) -> Result<bool> {
+    let now = told.now;
+    let (order, payment) = try_join!(
+        orders::hold_order(tx, payment.order_id, now),
+        store::hold(tx, payment.id, now)
+    )?;
+    let minor = money.map_or(0, |money| money.minor);
+    let too_much = money.is_some_and(|money| {
+        money.currency != payment.currency || money.minor > payment.captured_minor
+    });
+    if too_much || minor < 0 || !payment.has_money() {
+        return alert(
+            tx,
+            &payment,
+            id,
+            "a dispute about more than was captured",
+            told,
+        )
+        .await;
+    }
+    let fact = match stands {
+        Dispute::Opened => Fact::Disputed,
+        Dispute::Won => Fact::DisputeWon,
+        Dispute::Lost => Fact::ChargedBack,
+    };
+    let lost = stands == Dispute::Lost && minor > 0;
+    // Part of it may have been given back before: the buyer then has more than was paid, for people to sort out.
+    if lost && !store::claim_refund(tx, payment.id, minor, now).await? {
+        return alert(
+            tx,
+            &payment,
+            id,
+            "a chargeback beyond what is left of the payment",
+            told,
+        )
+        .await;
+    }
+    let entry = Entry {
+        fact,
+        reference: id,
+        minor,
+        heard: told.heard,
+        note: "",
+        actor: None,
+    };
+    if !store::add_fact(tx, &payment, &entry, now).await? {
+        if lost {
+            store::release_refund(tx, payment.id, minor, now).await?;
+        }
+        return Ok(false);
+    }
+    tracing::warn!(
+        payment = payment.id.0,
+        order = order.id.0,
+        dispute = fact.as_str(),
+        "a payment is disputed"
+    );
+    let event = Event::PaymentDisputed {
+        order_id: order.id,
+        payment_id: payment.id,
+    };
+    events::record(tx, &event, now).await?;
+    if lost {
+        store::count_refund(tx, payment.id, minor, now).await?;
+        refunded(tx, &order, &payment, now).await?;
+    }
+    Ok(true)
+}
+
+async fn refunded(tx: &Tx, order: &OrderRow, payment: &Payment, now: Time) -> Result<()> {
+    let event = Event::PaymentRefunded {
+        order_id: order.id,
+        payment_id: payment.id,
+    };
+    events::record(tx, &event, now).await?;
+    if payment.status == PaymentState::Succeeded {
+        let sums = store::sums(tx, order.id).await?;
+        orders::settle_payment(tx, order, &sums, None).await?;
+    }
+    Ok(())
+}
+
+async fn alert(tx: &Tx, payment: &Payment, id: &str, why: &str, told: Told<'_>) -> Result<bool> {
+    tracing::warn!(
+        payment = payment.id.0,
+        order = payment.order_id.0,
+        why,
+        "a provider tells what cannot be"
+    );
+    let entry = Entry {
+        fact: Fact::Flagged,
+        reference: id,
+        minor: 0,
+        heard: told.heard,
+        note: why,
+        actor: None,
+    };
+    let event = Event::PaymentFlagged {
+        order_id: payment.order_id,
+        payment_id: payment.id,
+    };
+    if store::add_fact(tx, payment, &entry, told.now).await? {
+        events::record(tx, &event, told.now).await?;
+    }
+    Ok(false)
+}
+
+fn entry<'a>(
+    fact: Fact,
+    reference: &'a str,
+    minor: i64,
+    heard: Heard,
+    note: &'a str,
+    refund: &Refund,
+) -> Entry<'a> {
+    Entry {
+        fact,
+        reference,
+        minor,
+        heard,
+        note,
+        actor: refund.actor_id,
+    }
+}

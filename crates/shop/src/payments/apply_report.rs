@@ -1,0 +1,278 @@
+//! Takes what a provider says of an attempt into the books: the only way in for money.
+//!
+//! Forward only: what is told late, twice or in the wrong order changes nothing that is further on. Money that
+//! cannot count (wrong amount, a second time, an order that ended) is written down all the same, and given back by a
+//! job where it is clear to whom.
+
+use db::Tx;
+use futures_util::try_join;
+
+use super::payment::{Fact, Heard, Payment, PaymentState, Report, Stands};
+use super::store::{self, Entry, Money};
+use super::{give_back, schedule};
+use crate::clock::Time;
+use crate::error::{Error, Result};
+use crate::events::{self, Event};
+use crate::orders::{self, Lifecycle, OrderRow};
+
+/// Returns the payment as it stands then.
+pub(crate) async fn apply_report(
+    tx: &Tx,
+    payment: &Payment,
+    report: &Report,
+    heard: Heard,
+    now: Time,
+) -> Result<Payment> {
+    let (order, payment) = try_join!(
+        orders::hold_order(tx, payment.order_id, now),
+        store::hold(tx, payment.id, now)
+    )?;
+    let books = Books {
+        tx,
+        order: &order,
+        heard,
+        now,
+    };
+    match report.stands {
+        Stands::Captured => books.captured(payment, report).await,
+        Stands::Authorized => books.authorized(payment, report).await,
+        Stands::Failed => books.failed(payment, report).await,
+        Stands::Ended => books.ended(payment).await,
+        Stands::Open => Ok(payment),
+    }
+}
+
+/// The rows that are held, and who told us.
+struct Books<'a> {
+    tx: &'a Tx,
+    order: &'a OrderRow,
+    heard: Heard,
+    now: Time,
+}
+
+impl Books<'_> {
+    async fn captured(&self, mut payment: Payment, report: &Report) -> Result<Payment> {
+        let id = report
+            .payment_id
+            .as_deref()
+            .ok_or_else(|| Error::internal("money without a name"))?;
+        if payment.has_money() && payment.provider_payment_id.as_deref() == Some(id) {
+            return Ok(payment);
+        }
+        let (known, paid) = try_join!(
+            store::find_by_provider_payment(self.tx, payment.provider, id),
+            store::has_success(self.tx, self.order.id)
+        )?;
+        if known.is_some_and(|known| known.id != payment.id) {
+            self.note(
+                &payment,
+                Fact::Flagged,
+                id,
+                0,
+                "this money belongs to another payment",
+            )
+            .await?;
+            return Ok(payment);
+        }
+        if let Some(why) = report.mismatch(&payment) {
+            return self.flagged(payment, report, id, &why).await;
+        }
+        let status = if paid {
+            PaymentState::Surplus
+        } else {
+            PaymentState::Succeeded
+        };
+        if payment.has_money() {
+            return self.second_money(payment, report, id, status).await;
+        }
+        payment.status = status;
+        payment.provider_payment_id = Some(id.to_owned());
+        payment.captured_minor = payment.amount_minor;
+        payment.method.clone_from(&report.method);
+        payment.note.clear();
+        try_join!(
+            store::cancel_others(self.tx, self.order.id, payment.id, self.now),
+            store::save(self.tx, &payment, None)
+        )?;
+        self.took(&payment, id).await?;
+        Ok(payment)
+    }
+
+    /// The buyer paid twice for one thing that we asked for: the second money is a payment of its own.
+    async fn second_money(
+        &self,
+        payment: Payment,
+        report: &Report,
+        id: &str,
+        status: PaymentState,
+    ) -> Result<Payment> {
+        let money = Money {
+            order: self.order.id,
+            provider: payment.provider,
+            provider_payment_id: Some(id),
+            status,
+            minor: payment.amount_minor,
+            currency: &payment.currency,
+            method: &report.method,
+            actor: None,
+        };
+        let Some(second) = store::insert_money(self.tx, &money, self.now).await? else {
+            return Ok(payment);
+        };
+        self.took(&second, id).await?;
+        Ok(second)
+    }
+
+    /// Writes down money that came, and what follows for the order.
+    async fn took(&self, payment: &Payment, id: &str) -> Result<()> {
+        let event = Event::PaymentCaptured {
+            order_id: self.order.id,
+            payment_id: payment.id,
+        };
+        self.note(payment, Fact::Captured, id, payment.captured_minor, "")
+            .await?;
+        events::record(self.tx, &event, self.now).await?;
+        if payment.status == PaymentState::Succeeded {
+            self.settle().await?;
+        }
+        let ended = matches!(
+            self.order.lifecycle,
+            Lifecycle::Cancelled | Lifecycle::Expired
+        );
+        if ended || payment.status == PaymentState::Surplus {
+            give_back::enqueue(self.tx, self.order.id, self.now).await?;
+        }
+        Ok(())
+    }
+
+    /// Money that is not what was asked for counts for nothing until somebody has looked at it.
+    async fn flagged(
+        &self,
+        mut payment: Payment,
+        report: &Report,
+        id: &str,
+        why: &str,
+    ) -> Result<Payment> {
+        tracing::warn!(
+            payment = payment.id.0,
+            order = self.order.id.0,
+            why,
+            "a payment is not what was asked for"
+        );
+        self.note(&payment, Fact::Flagged, id, 0, why).await?;
+        if payment.has_money() {
+            return Ok(payment);
+        }
+        let told = report
+            .money
+            .as_ref()
+            .filter(|money| money.currency == payment.currency && money.minor > 0);
+        let captured = report.stands == Stands::Captured;
+        payment.status = PaymentState::Flagged;
+        payment.captured_minor = told.filter(|_| captured).map_or(0, |money| money.minor);
+        // Another order's money keeps its name free for that order.
+        if !report.foreign {
+            payment.provider_payment_id = Some(id.to_owned());
+        }
+        payment.note = why.chars().take(200).collect();
+        let event = Event::PaymentFlagged {
+            order_id: self.order.id,
+            payment_id: payment.id,
+        };
+        try_join!(
+            store::save(self.tx, &payment, None),
+            events::record(self.tx, &event, self.now)
+        )?;
+        Ok(payment)
+    }
+
+    async fn authorized(&self, mut payment: Payment, report: &Report) -> Result<Payment> {
+        let id = report.payment_id.as_deref().unwrap_or_default();
+        if payment.has_money() || payment.status == PaymentState::Authorized {
+            return Ok(payment);
+        }
+        if let Some(why) = report.mismatch(&payment) {
+            return self.flagged(payment, report, id, &why).await;
+        }
+        let (paid, open) = try_join!(
+            store::has_success(self.tx, self.order.id),
+            store::find_open(self.tx, self.order.id)
+        )?;
+        let other = open
+            .is_some_and(|open| open.id != payment.id && open.status == PaymentState::Authorized);
+        if paid || other {
+            return Ok(payment);
+        }
+        payment.status = PaymentState::Authorized;
+        payment.method.clone_from(&report.method);
+        store::cancel_others(self.tx, self.order.id, payment.id, self.now).await?;
+        store::save(self.tx, &payment, Some(self.now + schedule::FIRST)).await?;
+        self.note(&payment, Fact::Authorized, id, payment.amount_minor, "")
+            .await?;
+        self.settle().await?;
+        Ok(payment)
+    }
+
+    /// A try that failed. Where the provider lets the buyer try again, money may still come.
+    async fn failed(&self, mut payment: Payment, report: &Report) -> Result<Payment> {
+        if !payment.is_open() {
+            return Ok(payment);
+        }
+        payment.status = PaymentState::Failed;
+        payment.note = report.note.chars().take(200).collect();
+        let next = Some(self.now + schedule::FIRST).filter(|_| payment.reference.is_some());
+        let event = Event::PaymentFailed {
+            order_id: self.order.id,
+            payment_id: payment.id,
+        };
+        try_join!(
+            store::save(self.tx, &payment, next),
+            events::record(self.tx, &event, self.now)
+        )?;
+        let id = report.payment_id.as_deref().unwrap_or_default();
+        self.note(&payment, Fact::Failed, id, 0, &payment.note)
+            .await?;
+        self.settle().await?;
+        Ok(payment)
+    }
+
+    async fn ended(&self, mut payment: Payment) -> Result<Payment> {
+        match payment.status {
+            PaymentState::Pending | PaymentState::Cancelled | PaymentState::Failed => {
+                if payment.status == PaymentState::Pending {
+                    payment.status = PaymentState::Cancelled;
+                }
+                store::save(self.tx, &payment, None).await?;
+            }
+            PaymentState::Authorized => {
+                return self.failed(payment, &Report::of(Stands::Failed)).await;
+            }
+            _ => {}
+        }
+        Ok(payment)
+    }
+
+    async fn note(
+        &self,
+        payment: &Payment,
+        fact: Fact,
+        reference: &str,
+        minor: i64,
+        note: &str,
+    ) -> Result<bool> {
+        let entry = Entry {
+            fact,
+            reference,
+            minor,
+            heard: self.heard,
+            note,
+            actor: None,
+        };
+        store::add_fact(self.tx, payment, &entry, self.now).await
+    }
+
+    async fn settle(&self) -> Result<()> {
+        let sums = store::sums(self.tx, self.order.id).await?;
+        orders::settle_payment(self.tx, self.order, &sums, None).await
+    }
+}

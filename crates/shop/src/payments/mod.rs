@@ -1,0 +1,84 @@
+//! How orders are paid: once, by the right buyer, with the right amount, whatever network and provider do.
+//!
+//! Words: a *payment* is one attempt to pay an order; its *reference* is the provider's name of what was asked for,
+//! its *provider payment id* that of the money. A *fact* is a row of the ledger (`payment_events`), never changed. A
+//! *report* is what a provider says of an attempt, a *notice* what it sends by itself.
+//! Invariants: providers are asked outside transactions, after our row is committed and under its key; the payment
+//! status of an order is recomputed from the ledger by `orders::settle_payment` alone; an attempt moves forward only;
+//! each amount and currency is compared with ours; refunds are claimed before they are asked for, so their sum never
+//! exceeds what was captured; money that cannot count is written down and given back, and revives nothing.
+
+mod api;
+mod apply_refund;
+mod apply_report;
+mod breaker;
+mod client;
+mod give_back;
+mod initiate_payment;
+mod payment;
+mod provider;
+mod providers;
+mod receive_webhook;
+mod reconcile;
+mod refund_payment;
+mod roots;
+mod schedule;
+mod signature;
+mod store;
+mod take_by_hand;
+mod verify_payment;
+
+use std::time::Duration;
+
+pub use api::routes;
+pub use give_back::at_order_end;
+pub use providers::sandbox::routes as sandbox_routes;
+pub use reconcile::reconcile;
+pub use take_by_hand::take_by_hand;
+
+use crate::app::App;
+use crate::error::{Error, Result};
+
+/// What payments keep on this node.
+#[derive(Default)]
+pub struct Payments {
+    client: client::Client,
+    paypal: providers::Token,
+    bkash: providers::Token,
+    certificates: providers::Certificates,
+}
+
+/// What is done later: open attempts are looked at, money is given back, the sandbox sends its webhooks.
+pub fn jobs(app: &App, runner: jobs::Runner) -> jobs::Runner {
+    let (reconciled, gives, sends) = (app.clone(), app.clone(), app.clone());
+    runner
+        .every(Duration::from_secs(30), "reconcile_payments", move || {
+            let app = reconciled.clone();
+            async move { Ok(reconcile(&app).await.map(drop)?) }
+        })
+        .on(give_back::JOB, move |payload: give_back::Payload| {
+            let app = gives.clone();
+            async move { give_back::give_back(&app, payload).await }
+        })
+        .on(
+            providers::sandbox::JOB,
+            move |payload: providers::sandbox::Delivery| {
+                let app = sends.clone();
+                async move { providers::sandbox::deliver(&app, &payload).await }
+            },
+        )
+}
+
+pub fn statements() -> Vec<String> {
+    let sandbox = providers::sandbox::STATEMENTS
+        .iter()
+        .map(|sql| (*sql).to_owned());
+    store::statements().into_iter().chain(sandbox).collect()
+}
+
+/// 160 bit, in hexadecimal digits.
+fn random_key() -> Result<String> {
+    let mut bytes = [0; 20];
+    getrandom::fill(&mut bytes).map_err(|error| Error::internal(error.to_string()))?;
+    Ok(signature::to_hex(&bytes))
+}

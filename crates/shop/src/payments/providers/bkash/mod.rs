@@ -1,0 +1,253 @@
+//! bKash, tokenized checkout: a payment of theirs that the buyer agrees to on their page, and that we execute then.
+//! Amounts are decimal texts in taka. What the buyer's browser brings back decides nothing.
+
+mod notification;
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use hyper::Method;
+use serde_json::{Value, json};
+
+use super::{Token, as_decimal, decimal, text};
+use crate::app::App;
+use crate::error::Result;
+use crate::payments::client::{Body, Call, Trouble, call};
+use crate::payments::payment::{
+    Payment, Provider, Refund, RefundReport, RefundState, Report, Stands,
+};
+use crate::payments::provider::{
+    Answer, Ask, ClientNeeds, Created, Hook, NewPayment, Notice, PaymentProvider, Proof,
+};
+
+pub(crate) struct Bkash;
+
+/// Tokens last an hour, and no more than two are given in one: one is used for most of it.
+const TOKEN_LASTS: Duration = Duration::from_secs(50 * 60);
+const CHECKOUT: &str = "/v1.2.0-beta/tokenized/checkout";
+const CURRENCY: &str = "BDT";
+
+impl PaymentProvider for Bkash {
+    fn is_configured(&self, app: &App) -> bool {
+        keys(app).is_some() && app.currency.code() == CURRENCY
+    }
+
+    fn create<'a>(&'a self, app: &'a App, new: &'a NewPayment<'a>) -> Answer<'a, Created> {
+        Box::pin(async move {
+            let body = json!({
+                "mode": "0011",
+                "payerReference": new.order_number,
+                "callbackURL": super::return_url(app, new.order_number),
+                "amount": as_decimal(new.payment.amount_minor, &new.payment.currency),
+                "currency": new.payment.currency,
+                "intent": "sale",
+                "merchantInvoiceNumber": new.key,
+            });
+            let made = ask(app, "/create", &body).await?;
+            match (text(&made, "/paymentID"), text(&made, "/bkashURL")) {
+                (Some(id), Some(url)) if is_fine(&made) => Ok(Created {
+                    reference: id.to_owned(),
+                    url: Some(url.to_owned()),
+                    needs: ClientNeeds::default(),
+                }),
+                _ => Err(Trouble::Refused {
+                    status: 400,
+                    answer: made,
+                }),
+            }
+        })
+    }
+
+    fn client<'a>(&'a self, _: &'a App, _: &'a Payment) -> Answer<'a, ClientNeeds> {
+        Box::pin(async { Ok(ClientNeeds::default()) })
+    }
+
+    fn check_proof(&self, _: &App, payment: &Payment, proof: &Proof) -> Result<()> {
+        super::same_id(payment, proof)
+    }
+
+    /// A payment is executed once; when that is not sure, or is done, its status is asked for and compared alike.
+    fn status<'a>(
+        &'a self,
+        app: &'a App,
+        payment: &'a Payment,
+        _: &'a Proof,
+        how: Ask,
+    ) -> Answer<'a, Report> {
+        Box::pin(async move {
+            let id = payment.reference.as_deref().unwrap_or_default();
+            let body = json!({"paymentID": id});
+            if how == Ask::Settle {
+                match ask(app, "/execute", &body).await {
+                    Ok(done)
+                        if is_fine(&done)
+                            && text(&done, "/transactionStatus") == Some("Completed") =>
+                    {
+                        return Ok(read(&done, id));
+                    }
+                    Err(trouble @ (Trouble::NotSent(_) | Trouble::Paused { .. })) => {
+                        return Err(trouble);
+                    }
+                    _ => {}
+                }
+            }
+            let found = ask(app, "/payment/status", &body).await?;
+            if !is_fine(&found) {
+                return Err(Trouble::Broken("it does not know the payment".to_owned()));
+            }
+            Ok(read(&found, id))
+        })
+    }
+
+    /// bKash has no key for a refund: whether it was made is asked first.
+    fn refund<'a>(
+        &'a self,
+        app: &'a App,
+        payment: &'a Payment,
+        refund: &'a Refund,
+    ) -> Answer<'a, RefundReport> {
+        Box::pin(async move {
+            let (id, money) = (
+                payment.reference.as_deref(),
+                payment.provider_payment_id.as_deref(),
+            );
+            let asked = json!({"paymentID": id, "trxID": money});
+            let before = ask(app, "/payment/refund", &asked).await?;
+            if let Some(made) = read_refund(&before) {
+                return Ok(made);
+            }
+            let body = json!({
+                "paymentID": id,
+                "trxID": money,
+                "amount": as_decimal(refund.amount_minor, &payment.currency),
+                "sku": "order",
+                "reason": if refund.reason.is_empty() { "refund" } else { &refund.reason },
+            });
+            let made = ask(app, "/payment/refund", &body).await?;
+            read_refund(&made).ok_or(Trouble::Refused {
+                status: 400,
+                answer: made,
+            })
+        })
+    }
+
+    fn read_webhook<'a>(
+        &'a self,
+        app: &'a App,
+        hook: &'a Hook<'a>,
+    ) -> BoxFuture<'a, Result<Notice>> {
+        Box::pin(notification::read(app, hook))
+    }
+}
+
+struct Keys<'a> {
+    app_key: &'a str,
+    app_secret: &'a str,
+    username: &'a str,
+    password: &'a str,
+}
+
+fn keys(app: &App) -> Option<Keys<'_>> {
+    let settings = &app.config.bkash;
+    Some(Keys {
+        app_key: settings.app_key.as_deref()?,
+        app_secret: settings
+            .app_secret
+            .as_ref()
+            .filter(|secret| !secret.is_empty())?
+            .expose(),
+        username: settings.username.as_deref()?,
+        password: settings
+            .password
+            .as_ref()
+            .filter(|secret| !secret.is_empty())?
+            .expose(),
+    })
+}
+
+async fn ask(app: &App, path: &str, body: &Value) -> Result<Value, Trouble> {
+    let keys = keys(app).ok_or_else(|| Trouble::NotSent("no keys are set".to_owned()))?;
+    let url = |path: &str| format!("{}{CHECKOUT}{path}", app.config.bkash.base_url);
+    let asked = json!({"app_key": keys.app_key, "app_secret": keys.app_secret});
+    let post = |url, headers, body| {
+        call(
+            app,
+            Call {
+                provider: Provider::Bkash,
+                method: Method::POST,
+                url,
+                headers,
+                body: Body::Json(body),
+            },
+        )
+    };
+    let login = vec![
+        ("username", keys.username.to_owned()),
+        ("password", keys.password.to_owned()),
+    ];
+    let grant = post(url("/token/grant"), login, &asked);
+    let token: &Token = &app.payments.bkash;
+    let granted = token.get(app, "id_token", TOKEN_LASTS, grant).await?;
+    let headers = vec![
+        ("authorization", granted),
+        ("x-app-key", keys.app_key.to_owned()),
+    ];
+    let answer = post(url(path), headers, body).await;
+    if matches!(
+        answer,
+        Err(Trouble::Refused {
+            status: 401 | 403,
+            ..
+        })
+    ) {
+        token.forget().await;
+    }
+    answer
+}
+
+fn is_fine(answer: &Value) -> bool {
+    text(answer, "/statusCode") == Some("0000")
+}
+
+fn read(payment: &Value, id: &str) -> Report {
+    let stands = match text(payment, "/transactionStatus") {
+        Some("Completed") => Stands::Captured,
+        Some("Initiated" | "Authorized" | "Pending Authorized") => Stands::Open,
+        Some("Expired" | "Cancelled" | "Voided") => Stands::Ended,
+        _ => Stands::Failed,
+    };
+    let invoice =
+        text(payment, "/merchantInvoiceNumber").or_else(|| text(payment, "/merchantInvoice"));
+    let names = invoice
+        .and_then(|invoice| invoice.rsplit('-').next())
+        .unwrap_or_default();
+    let foreign = text(payment, "/paymentID") != Some(id);
+    Report {
+        payment_id: text(payment, "/trxID").map(str::to_owned),
+        money: decimal(text(payment, "/amount"), text(payment, "/currency")),
+        method: "bkash".to_owned(),
+        note: if foreign {
+            "it is another payment".to_owned()
+        } else {
+            String::new()
+        },
+        foreign,
+        names: Some(names.to_owned()),
+        ..Report::of(stands)
+    }
+}
+
+/// None when there is no refund.
+fn read_refund(refund: &Value) -> Option<RefundReport> {
+    let id = text(refund, "/refundTrxID")?;
+    let status = match text(refund, "/transactionStatus") {
+        Some("Completed") => RefundState::Succeeded,
+        Some("Failed" | "Cancelled") => RefundState::Failed,
+        _ => RefundState::Pending,
+    };
+    Some(RefundReport {
+        refund_id: Some(id.to_owned()),
+        money: decimal(text(refund, "/amount"), text(refund, "/currency")),
+        ..RefundReport::of(status)
+    })
+}

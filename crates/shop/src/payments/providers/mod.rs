@@ -1,0 +1,69 @@
+//! The providers, each in a file or folder of its own, and the little that several of them share.
+
+pub(crate) mod bkash;
+pub(crate) mod by_hand;
+mod certificates;
+pub(crate) mod paypal;
+pub(crate) mod razorpay;
+pub(crate) mod sandbox;
+pub(crate) mod stripe;
+mod token;
+
+pub(crate) use certificates::Certificates;
+pub(crate) use token::Token;
+
+use money::{Currency, Money};
+use serde_json::Value;
+
+use super::payment::{Payment, Sum};
+use super::provider::Proof;
+use crate::app::App;
+use crate::error::{Code, Result};
+
+/// A text of sane length at a JSON pointer.
+fn text<'v>(value: &'v Value, path: &str) -> Option<&'v str> {
+    value
+        .pointer(path)?
+        .as_str()
+        .filter(|text| !text.is_empty() && text.len() <= 2048)
+}
+
+/// A decimal text with its currency as minor units.
+fn decimal(amount: Option<&str>, currency: Option<&str>) -> Option<Sum> {
+    let currency = Currency::parse(currency?).ok()?;
+    Some(Sum::new(
+        Money::parse(amount?, currency).ok()?.minor,
+        currency.code(),
+    ))
+}
+
+/// Minor units as a decimal text.
+fn as_decimal(minor: i64, currency: &str) -> String {
+    Currency::parse(currency).map_or_else(
+        |_| minor.to_string(),
+        |currency| Money::new(minor, currency).format(),
+    )
+}
+
+/// 409 when the browser brought the id of another payment.
+fn same_id(payment: &Payment, proof: &Proof) -> Result<()> {
+    let ours = [&payment.reference, &payment.provider_payment_id];
+    match &proof.payment_id {
+        Some(id) if !ours.contains(&&Some(id.clone())) => {
+            Err(Code::PaymentMismatch.with("This payment was not begun for this order."))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Where a provider's page sends the buyer back to: the shop's front end when there is one. Nothing that comes back
+/// that way is believed.
+fn return_url(app: &App, order_number: &str) -> String {
+    match &app.config.storefront_url {
+        Some(front) => format!("{front}/orders/{order_number}"),
+        None => format!(
+            "{}/api/v1/payments/return/{order_number}/",
+            app.config.public_url
+        ),
+    }
+}

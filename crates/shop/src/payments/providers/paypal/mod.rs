@@ -1,0 +1,324 @@
+//! PayPal, Orders v2: an order of theirs that the buyer approves on their page, and that we capture then. Amounts are
+//! decimal texts. Webhooks are signed with a checksum of the body only, so what they tell is always asked again.
+
+mod webhook;
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures_util::future::BoxFuture;
+use hyper::Method;
+use serde_json::{Value, json};
+
+use super::{as_decimal, decimal, text};
+use crate::app::App;
+use crate::error::Result;
+use crate::payments::client::{Body, Call, Trouble, call, escaped};
+use crate::payments::payment::{
+    Payment, Provider, Refund, RefundReport, RefundState, Report, Stands, Sum,
+};
+use crate::payments::provider::{
+    Answer, Ask, ClientNeeds, Created, Hook, NewPayment, Notice, PaymentProvider, Proof,
+};
+
+pub(crate) struct Paypal;
+
+impl PaymentProvider for Paypal {
+    fn is_configured(&self, app: &App) -> bool {
+        keys(app).is_some()
+    }
+
+    fn create<'a>(&'a self, app: &'a App, new: &'a NewPayment<'a>) -> Answer<'a, Created> {
+        Box::pin(async move {
+            let back = super::return_url(app, new.order_number);
+            let body = json!({
+                "intent": "CAPTURE",
+                "purchase_units": [{
+                    "reference_id": new.payment.id.to_string(),
+                    "custom_id": new.payment.id.to_string(),
+                    "invoice_id": new.key,
+                    "amount": {"currency_code": new.payment.currency, "value": value(new.payment.amount_minor, &new.payment.currency)?},
+                }],
+                "payment_source": {"paypal": {"experience_context": {
+                    "return_url": back, "cancel_url": back, "user_action": "PAY_NOW", "shipping_preference": "NO_SHIPPING",
+                }}},
+            });
+            let order = ask(
+                app,
+                Method::POST,
+                "/v2/checkout/orders",
+                Body::Json(&body),
+                Some(&new.key),
+            )
+            .await?;
+            let reference = text(&order, "/id")
+                .ok_or_else(|| Trouble::Broken("it made no order".to_owned()))?;
+            Ok(Created {
+                reference: reference.to_owned(),
+                url: approve_url(&order),
+                needs: ClientNeeds::default(),
+            })
+        })
+    }
+
+    fn client<'a>(&'a self, _: &'a App, _: &'a Payment) -> Answer<'a, ClientNeeds> {
+        Box::pin(async { Ok(ClientNeeds::default()) })
+    }
+
+    fn check_proof(&self, _: &App, payment: &Payment, proof: &Proof) -> Result<()> {
+        super::same_id(payment, proof)
+    }
+
+    fn status<'a>(
+        &'a self,
+        app: &'a App,
+        payment: &'a Payment,
+        _: &'a Proof,
+        how: Ask,
+    ) -> Answer<'a, Report> {
+        Box::pin(async move {
+            let reference = payment.reference.as_deref().unwrap_or_default();
+            let order = find_order(app, reference).await?;
+            let approved = text(&order, "/status") == Some("APPROVED");
+            if !approved || how == Ask::Look || !asks_for(&order, payment) {
+                return read_order(app, &order);
+            }
+            capture(app, payment, reference).await
+        })
+    }
+
+    fn refund<'a>(
+        &'a self,
+        app: &'a App,
+        payment: &'a Payment,
+        refund: &'a Refund,
+    ) -> Answer<'a, RefundReport> {
+        Box::pin(async move {
+            let capture = payment.provider_payment_id.as_deref().unwrap_or_default();
+            let path = format!("/v2/payments/captures/{}/refund", escaped(capture));
+            let body = json!({
+                "amount": {"currency_code": payment.currency, "value": value(refund.amount_minor, &payment.currency)?},
+                "custom_id": refund.request_key,
+            });
+            let made = ask(
+                app,
+                Method::POST,
+                &path,
+                Body::Json(&body),
+                Some(&refund.request_key),
+            )
+            .await?;
+            Ok(read_refund(&made))
+        })
+    }
+
+    fn read_webhook<'a>(
+        &'a self,
+        app: &'a App,
+        hook: &'a Hook<'a>,
+    ) -> BoxFuture<'a, Result<Notice>> {
+        Box::pin(webhook::read(app, hook))
+    }
+}
+
+fn keys(app: &App) -> Option<(&str, &str)> {
+    let secret = app
+        .config
+        .paypal
+        .client_secret
+        .as_ref()
+        .filter(|secret| !secret.is_empty())?;
+    Some((app.config.paypal.client_id.as_deref()?, secret.expose()))
+}
+
+/// Under `once` PayPal does a thing once.
+async fn ask(
+    app: &App,
+    method: Method,
+    path: &str,
+    body: Body<'_>,
+    once: Option<&str>,
+) -> Result<Value, Trouble> {
+    let token = token(app).await?;
+    // All of what was made, not its name only.
+    let mut headers = vec![
+        ("authorization", format!("Bearer {token}")),
+        ("prefer", "return=representation".to_owned()),
+    ];
+    headers.extend(once.map(|key| ("paypal-request-id", key.to_owned())));
+    let url = format!("{}{path}", app.config.paypal.base_url);
+    let answer = call(
+        app,
+        Call {
+            provider: Provider::Paypal,
+            method,
+            url,
+            headers,
+            body,
+        },
+    )
+    .await;
+    if matches!(answer, Err(Trouble::Refused { status: 401, .. })) {
+        app.payments.paypal.forget().await;
+    }
+    answer
+}
+
+async fn token(app: &App) -> Result<String, Trouble> {
+    let (id, secret) = keys(app).ok_or_else(|| Trouble::NotSent("no keys are set".to_owned()))?;
+    let form = [("grant_type".to_owned(), "client_credentials".to_owned())];
+    let grant = call(
+        app,
+        Call {
+            provider: Provider::Paypal,
+            method: Method::POST,
+            url: format!("{}/v1/oauth2/token", app.config.paypal.base_url),
+            headers: vec![(
+                "authorization",
+                format!("Basic {}", STANDARD.encode(format!("{id}:{secret}"))),
+            )],
+            body: Body::Form(&form),
+        },
+    );
+    // They last nine hours; after one, another costs little.
+    app.payments
+        .paypal
+        .get(app, "access_token", Duration::from_secs(3600), grant)
+        .await
+}
+
+async fn find_order(app: &App, reference: &str) -> Result<Value, Trouble> {
+    let order = ask(
+        app,
+        Method::GET,
+        &format!("/v2/checkout/orders/{}", escaped(reference)),
+        Body::None,
+        None,
+    )
+    .await?;
+    match text(&order, "/id") == Some(reference) {
+        true => Ok(order),
+        false => Err(Trouble::Broken("it told of another order".to_owned())),
+    }
+}
+
+async fn capture(app: &App, payment: &Payment, reference: &str) -> Result<Report, Trouble> {
+    let path = format!("/v2/checkout/orders/{}/capture", escaped(reference));
+    let once = format!("capture-{reference}-{}", payment.id);
+    match ask(
+        app,
+        Method::POST,
+        &path,
+        Body::Json(&json!({})),
+        Some(&once),
+    )
+    .await
+    {
+        Ok(order) => read_order(app, &order),
+        Err(Trouble::Refused { answer, .. }) if issue(&answer) == Some("INSTRUMENT_DECLINED") => {
+            Ok(Report {
+                note: "declined".to_owned(),
+                ..Report::of(Stands::Failed)
+            })
+        }
+        // Taken by somebody else meanwhile, for one.
+        Err(Trouble::Refused { status: 422, .. }) => {
+            read_order(app, &find_order(app, reference).await?)
+        }
+        Err(trouble) => Err(trouble),
+    }
+}
+
+fn issue(answer: &Value) -> Option<&str> {
+    text(answer, "/details/0/issue")
+}
+
+/// Is the order of theirs still the one that we made?
+fn asks_for(order: &Value, payment: &Payment) -> bool {
+    unit_money(order) == Some(Sum::new(payment.amount_minor, &payment.currency))
+}
+
+fn unit_money(order: &Value) -> Option<Sum> {
+    let amount = order.pointer("/purchase_units/0/amount")?;
+    decimal(text(amount, "/value"), text(amount, "/currency_code"))
+}
+
+fn read_order(app: &App, order: &Value) -> Result<Report, Trouble> {
+    let unit = order.pointer("/purchase_units/0").unwrap_or(&Value::Null);
+    let capture = unit.pointer("/payments/captures/0");
+    let stands = match (
+        text(order, "/status"),
+        capture.and_then(|capture| text(capture, "/status")),
+    ) {
+        (_, Some("COMPLETED" | "REFUNDED" | "PARTIALLY_REFUNDED")) => Stands::Captured,
+        (_, Some("DECLINED" | "FAILED")) => Stands::Failed,
+        (Some("VOIDED"), _) => Stands::Ended,
+        (Some("CREATED" | "SAVED" | "APPROVED" | "PAYER_ACTION_REQUIRED" | "COMPLETED"), _) => {
+            Stands::Open
+        }
+        _ => {
+            return Err(Trouble::Broken(
+                "an order without a known status".to_owned(),
+            ));
+        }
+    };
+    let capture = capture.unwrap_or(&Value::Null);
+    let payee = text(unit, "/payee/merchant_id");
+    let ours = app.config.paypal.merchant_id.as_deref();
+    let foreign = ours.is_some() && payee != ours;
+    Ok(Report {
+        payment_id: text(capture, "/id").map(str::to_owned),
+        money: capture
+            .get("amount")
+            .and_then(|amount| decimal(text(amount, "/value"), text(amount, "/currency_code"))),
+        method: "paypal".to_owned(),
+        note: if foreign {
+            "another payee has it".to_owned()
+        } else {
+            String::new()
+        },
+        foreign,
+        names: text(unit, "/custom_id")
+            .or_else(|| text(capture, "/custom_id"))
+            .map(str::to_owned),
+        ..Report::of(stands)
+    })
+}
+
+fn read_refund(refund: &Value) -> RefundReport {
+    let amount = refund.get("amount").unwrap_or(&Value::Null);
+    RefundReport {
+        status: match text(refund, "/status") {
+            Some("COMPLETED") => RefundState::Succeeded,
+            Some("FAILED" | "CANCELLED") => RefundState::Failed,
+            _ => RefundState::Pending,
+        },
+        refund_id: text(refund, "/id").map(str::to_owned),
+        request_key: text(refund, "/custom_id").map(str::to_owned),
+        money: decimal(text(amount, "/value"), text(amount, "/currency_code")),
+        note: text(refund, "/status_details/reason")
+            .unwrap_or_default()
+            .to_owned(),
+    }
+}
+
+fn approve_url(order: &Value) -> Option<String> {
+    let links = order.get("links")?.as_array()?;
+    let link = links
+        .iter()
+        .find(|link| matches!(text(link, "/rel"), Some("payer-action" | "approve")))?;
+    text(link, "/href").map(str::to_owned)
+}
+
+/// PayPal takes no decimals of these, though the currencies have them.
+fn value(minor: i64, currency: &str) -> Result<String, Trouble> {
+    let text = as_decimal(minor, currency);
+    match (currency, text.strip_suffix(".00")) {
+        ("HUF" | "TWD", Some(whole)) => Ok(whole.to_owned()),
+        ("HUF" | "TWD", None) => Err(Trouble::Impossible(format!(
+            "PayPal takes whole {currency} only."
+        ))),
+        _ => Ok(text),
+    }
+}

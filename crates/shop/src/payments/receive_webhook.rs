@@ -1,0 +1,134 @@
+//! What a provider tells by itself: who sent it is checked first, then each event counts once.
+//!
+//! An event that names nothing of ours is parked: kept, so that somebody can look, and answered 200. A fault of ours
+//! is no 200, so that the provider sends the event again.
+
+use db::Tx;
+
+use super::apply_refund::{Told, apply_dispute, apply_refund};
+use super::apply_report::apply_report;
+use super::payment::{Heard, Payment, Provider, Report, Stands};
+use super::provider::{self, About, Ask, Hook, News, Notice, PaymentProvider, Proof};
+use super::store::{self, Event};
+use crate::app::App;
+use crate::clock::Time;
+use crate::error::{Code, Error, Result};
+use crate::ids::PaymentId;
+use crate::orders::{self, Access, Lifecycle, OrderRef};
+
+pub(crate) async fn receive_webhook(app: &App, name: Provider, hook: &Hook<'_>) -> Result<()> {
+    let provider = provider::provider(name)?;
+    let notice = provider.read_webhook(app, hook).await?;
+    let payment = {
+        let conn = app.db.read().await?;
+        if store::has_event(&conn, name, &notice.event_key).await? {
+            return Ok(());
+        }
+        find(&conn, name, &notice.about).await?
+    };
+    let now = app.clock.now();
+    let asked = match (&payment, &notice.news) {
+        (Some(payment), News::Ask) => Some(ask(app, provider, payment).await?),
+        _ => None,
+    };
+    crate::transact!(app.db, tx => { take(tx, name, &notice, payment.as_ref(), asked.as_ref(), now).await })
+}
+
+async fn find(conn: &db::Conn, name: Provider, about: &About) -> Result<Option<Payment>> {
+    match about {
+        About::Reference(reference) => store::find_by_reference(conn, name, reference).await,
+        About::PaymentId(id) => store::find_by_provider_payment(conn, name, id).await,
+        About::Attempt(id) => {
+            let found = store::find_by_id_if_any(conn, PaymentId(*id)).await?;
+            Ok(found.filter(|payment| payment.provider == name && payment.reference.is_some()))
+        }
+        About::Nothing => Ok(None),
+    }
+}
+
+/// Nothing is taken for an order that has ended.
+async fn ask(app: &App, provider: &dyn PaymentProvider, payment: &Payment) -> Result<Report> {
+    let order = {
+        let conn = app.db.read().await?;
+        orders::find_row(&conn, &OrderRef::Id(payment.order_id), &Access::All).await?
+    };
+    let how = if order.lifecycle == Lifecycle::Open {
+        Ask::Settle
+    } else {
+        Ask::Look
+    };
+    // The provider is told to come again when its own answer does not come.
+    let later = |error| {
+        Error::from(Code::DependencyUnavailable)
+            .retry_after(30)
+            .because(error)
+    };
+    provider
+        .status(app, payment, &Proof::default(), how)
+        .await
+        .map_err(later)
+}
+
+async fn take(
+    tx: &Tx,
+    name: Provider,
+    notice: &Notice,
+    payment: Option<&Payment>,
+    asked: Option<&Report>,
+    now: Time,
+) -> Result<()> {
+    let subject = match &notice.about {
+        About::Reference(text) | About::PaymentId(text) => text.clone(),
+        About::Attempt(id) => id.to_string(),
+        About::Nothing => String::new(),
+    };
+    let outcome = match (payment, &notice.news) {
+        (None, News::Other) | (Some(_), News::Other) => "ignored",
+        (None, _) => "parked",
+        (Some(_), _) => "applied",
+    };
+    let event = Event {
+        provider: name,
+        key: &notice.event_key,
+        kind: &notice.kind,
+        subject: &subject,
+        payment: payment.map(|payment| payment.id),
+        outcome,
+    };
+    if !store::take_event(tx, &event, now).await? {
+        return Ok(());
+    }
+    let Some(payment) = payment else {
+        if outcome == "parked" {
+            tracing::warn!(
+                provider = name.as_str(),
+                kind = notice.kind,
+                subject,
+                "an event about nothing of ours"
+            );
+        }
+        return Ok(());
+    };
+    let told = Told {
+        heard: Heard::Webhook,
+        request_key: None,
+        now,
+    };
+    match (&notice.news, asked) {
+        (News::Payment(report), _) | (News::Ask, Some(report)) if report.stands != Stands::Open => {
+            apply_report(tx, payment, report, Heard::Webhook, now).await?;
+        }
+        (News::Refund(report), _) => {
+            let told = Told {
+                request_key: report.request_key.as_deref(),
+                ..told
+            };
+            apply_refund(tx, payment, report, told).await?;
+        }
+        (News::Dispute { id, money, stands }, _) => {
+            apply_dispute(tx, payment, id, money.as_ref(), *stands, told).await?;
+        }
+        _ => {}
+    }
+    Ok(())
+}

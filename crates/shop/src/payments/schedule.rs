@@ -1,0 +1,26 @@
+//! When an attempt or a refund that is left open is looked at again.
+
+use std::time::Duration;
+
+use crate::clock::Time;
+
+/// After it was made.
+pub(crate) const FIRST: Duration = Duration::from_secs(2 * 60);
+/// An attempt of which the provider never told a name cannot be paid by anybody after this.
+pub(crate) const NAMELESS: Duration = Duration::from_secs(15 * 60);
+/// Then nobody pays any more, at no provider.
+const LAST: Duration = Duration::from_secs(4 * 24 * 3600);
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// After the `checks`-th look: 2, 4, 8 minutes … at most an hour; not at all when it is older than four days.
+pub(crate) fn next(created_at: Time, checks: i64, now: Time) -> Option<Time> {
+    let doublings = u32::try_from(checks).unwrap_or(0).min(6);
+    let pause = FIRST.saturating_mul(1 << doublings).min(LONGEST);
+    (now.since(created_at) < LAST).then(|| now + pause)
+}
+
+/// The same for a refund, which is asked for until there is an answer.
+pub(crate) fn next_refund(checks: i64, now: Time) -> Time {
+    let doublings = u32::try_from(checks).unwrap_or(0).min(6);
+    now + FIRST.saturating_mul(1 << doublings).min(LONGEST)
+}

@@ -1,0 +1,97 @@
+//! Signatures by a shared secret, compared in constant time.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::error::{Code, Error};
+
+/// `signature`, in hexadecimal digits, is that of `message` under one of `secrets`. An empty secret signs nothing.
+pub(crate) fn is_signed(secrets: &[&str], message: &[&[u8]], signature: &str) -> bool {
+    let Some(signature) = from_hex(signature) else {
+        return false;
+    };
+    secrets
+        .iter()
+        .filter(|secret| !secret.is_empty())
+        .any(|secret| {
+            let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else {
+                return false;
+            };
+            message.iter().for_each(|part| mac.update(part));
+            mac.verify_slice(&signature).is_ok()
+        })
+}
+
+/// The signature of `message`, in hexadecimal digits.
+pub(crate) fn sign(secret: &str, message: &[&[u8]]) -> String {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else {
+        return String::new();
+    };
+    message.iter().for_each(|part| mac.update(part));
+    to_hex(&mac.finalize().into_bytes())
+}
+
+pub(crate) fn to_hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| {
+        (byte as char)
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+    };
+    let pairs = text.as_bytes().chunks(2);
+    if text.is_empty() {
+        return None;
+    }
+    pairs
+        .map(|pair| match pair {
+            [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
+            _ => None,
+        })
+        .collect()
+}
+
+/// 400 `invalid_signature`, which says no more than that.
+pub(crate) fn invalid() -> Error {
+    Code::InvalidSignature.with("The signature is missing or does not fit.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIGNED: &str = "149f0921b8dab66ba5504a4de4e376f5e30470d680899c30ffda46ef7391a360";
+
+    #[test]
+    fn a_published_signature_fits_and_one_flipped_bit_does_not() {
+        let body = br#"{"event":"payment.captured"}"#;
+        assert!(is_signed(
+            &["other", "test_webhook_secret"],
+            &[body],
+            SIGNED
+        ));
+        assert_eq!(sign("test_webhook_secret", &[body]), SIGNED);
+        let flipped = SIGNED.replacen('1', "0", 1);
+        assert!(!is_signed(&["test_webhook_secret"], &[body], &flipped));
+        assert!(!is_signed(
+            &["test_webhook_secret"],
+            &[br#"{"event":"payment.captured"} "#],
+            SIGNED
+        ));
+    }
+
+    #[test]
+    fn an_empty_secret_signs_nothing_and_garbage_is_no_signature() {
+        assert!(!is_signed(&[""], &[b"x"], &sign("", &[b"x"])));
+        for garbage in ["", "zz", "abc", "ü", &SIGNED[..62]] {
+            assert!(
+                !is_signed(&["test_webhook_secret"], &[b"x"], garbage),
+                "{garbage}"
+            );
+        }
+    }
+}
