@@ -300,7 +300,7 @@ async fn show_profile(State(app): State<App>, user: User) -> Result<Response> {
 input! {
     /// Body of `PUT` and `PATCH auth/profile/`: what is left out stays as it is, `null` empties.
     pub(super) struct ProfileIn {
-        /// Another address needs `current_password`.
+        /// Another address needs `current_password`, and counts once the mail sent there was answered.
         pub email: Option<String>,
         pub current_password: Option<String>,
         pub username: Patch<String>,
@@ -316,6 +316,7 @@ input! {
 async fn update_profile(
     State(app): State<App>,
     user: User,
+    client: Client,
     if_match: IfMatch,
     In(body): In<ProfileIn>,
 ) -> Result<Response> {
@@ -333,7 +334,7 @@ async fn update_profile(
     };
     let look = |account: &Account| if_match.check(&[ProfileOut::from(account)]);
     let seen = if_match.given(&look);
-    let account = update_profile::update_profile(&app, user, update, seen).await?;
+    let account = update_profile::update_profile(&app, user, update, seen, &client).await?;
     Ok(tagged(StatusCode::OK, &ProfileOut::from(&account)))
 }
 

@@ -23,7 +23,8 @@ pub const STATEMENTS: &[&str] = &[
     SET_PASSWORD,
     HOLD_USER,
     UPDATE_PROFILE,
-    UPDATE_EMAIL,
+    SPELL_EMAIL,
+    HOLD_WITH_PASSWORD,
     SESSION_STATE,
     ADD_SESSION,
     TOUCH_SESSION,
@@ -268,21 +269,22 @@ pub(super) async fn update_profile(
     .map(drop)
 }
 
-const UPDATE_EMAIL: &str = "\
-    UPDATE users SET email = $2, email_key = $3, \
-    email_verified_at = CASE WHEN email_key = $3 THEN email_verified_at END, updated_at = $4 \
-    WHERE id = $1 AND (email_key = $3 OR password_hash = CAST($5 AS TEXT))";
+const SPELL_EMAIL: &str =
+    "UPDATE users SET email = $2, updated_at = $3 WHERE id = $1 AND email_key = $4";
 
-/// Sets the address; another one (not only another case) only while the checked password still holds, and unverified.
-pub(super) async fn update_email(
-    tx: &Tx,
-    user: UserId,
-    email: &str,
-    password_hash: Option<&str>,
-    now: Time,
-) -> Result<bool> {
-    let args = args![user, email, account::key(email), now, password_hash];
-    Ok(tx.execute(UPDATE_EMAIL, args).await.map_err(taken)? == 1)
+/// Writes the same address with other capitals.
+pub(super) async fn spell_email(tx: &Tx, user: UserId, email: &str, now: Time) -> Result<()> {
+    tx.execute(SPELL_EMAIL, args![user, email, now, account::key(email)])
+        .await?;
+    Ok(())
+}
+
+const HOLD_WITH_PASSWORD: &str = "\
+    UPDATE users SET updated_at = updated_at WHERE id = $1 AND password_hash = $2 AND is_active = TRUE";
+
+/// As [`hold`]; `false` when the password that was checked is another one by now.
+pub(super) async fn hold_with_password(tx: &Tx, user: UserId, hash: &str) -> Result<bool> {
+    Ok(tx.execute(HOLD_WITH_PASSWORD, args![user, hash]).await? == 1)
 }
 
 fn taken(error: DbError) -> Error {

@@ -1,14 +1,16 @@
 //! What people may change of their own account.
 //!
-//! Another e-mail address needs the password, and counts as not verified. Where addresses have to be verified it is
-//! refused, until there is a mail that verifies the new one: an address must not be taken over by typing it in.
+//! Another e-mail address needs the password, and counts once the mail sent there was answered: until then the old one
+//! stays. Other capitals in the same address count at once.
 
-use super::account::{self, Account, fault, key, split_name};
+use super::account::{self, Account, key, split_name};
 use super::change_password::{check_password, wrong_password};
+use super::links::{self, Purpose};
 use super::store::{self, ProfileChange};
 use crate::app::App;
-use crate::caller::User;
+use crate::caller::{Client, User};
 use crate::error::{Error, Result};
+use crate::limits::{self, Limit, network};
 use crate::precondition::AsSeen;
 use crate::transact;
 use crate::values::Email;
@@ -27,19 +29,24 @@ pub(super) struct ProfileUpdate {
 /// Changes the user's own account and returns it as it is then.
 ///
 /// # Errors
-/// All faulty fields at once.
+/// All faulty fields at once; `rate_limited` when too many mails to new addresses were asked for.
 pub(super) async fn update_profile(
     app: &App,
     user: User,
     mut update: ProfileUpdate,
     seen: AsSeen<'_, Account>,
+    client: &Client,
 ) -> Result<Account> {
     if let Some(name) = &update.name {
         let (first, last) = split_name(name);
         update.profile.first_name.get_or_insert(first);
         update.profile.last_name.get_or_insert(last);
     }
-    let (email, proof) = judge(app, user, &update).await?;
+    let address = judge(app, user, &update).await?;
+    if let Address::Other { email, .. } = &address {
+        limits::check(app, Limit::ResendByAddress, &network(client.ip)).await?;
+        limits::check(app, Limit::ResendByAccount, &key(email)).await?;
+    }
     let now = app.clock.now();
     transact!(app.db, tx => {
         if let Some(seen) = seen {
@@ -47,21 +54,35 @@ pub(super) async fn update_profile(
             seen(&store::account(tx, user.id).await?)?;
         }
         store::update_profile(tx, user.id, &update.profile, now).await?;
-        if let Some(email) = &email
-            && !store::update_email(tx, user.id, email, proof.as_deref(), now).await?
-        {
-            return Err(Error::faults(vec![wrong_password("current_password")]));
+        match &address {
+            Address::Same => {}
+            Address::OtherCase(email) => store::spell_email(tx, user.id, email, now).await?,
+            Address::Other { email, password_hash } => {
+                if !store::hold_with_password(tx, user.id, password_hash).await? {
+                    return Err(Error::faults(vec![wrong_password("current_password")]));
+                }
+                let purpose = Purpose::ChangeEmail;
+                links::end_links(tx, user.id, &[purpose], "replaced", now).await?;
+                let link = links::add_link(tx, user.id, purpose, email, client, now).await?;
+                links::enqueue(tx, Some(link), now).await?;
+            }
         }
         store::account(tx, user.id).await
     })
 }
 
-/// The new address, if there is one, and the hash of the password that was proven for it.
-async fn judge(
-    app: &App,
-    user: User,
-    update: &ProfileUpdate,
-) -> Result<(Option<Email>, Option<String>)> {
+/// What becomes of the e-mail address.
+enum Address {
+    Same,
+    OtherCase(Email),
+    Other {
+        email: Email,
+        /// Of the password that was proven for it.
+        password_hash: String,
+    },
+}
+
+async fn judge(app: &App, user: User, update: &ProfileUpdate) -> Result<Address> {
     let conn = app.db.read().await?;
     let account = store::account(&conn, user.id).await?;
     let current = store::credentials(&conn, user.id).await?;
@@ -77,10 +98,7 @@ async fn judge(
     faults.extend(email.as_ref().err().cloned());
     let email = email.ok().flatten();
     if let Some(username) = &profile.username {
-        faults.extend(account::username_fault(
-            username,
-            email.as_deref().unwrap_or(&account.email),
-        ));
+        faults.extend(account::username_fault(username, &account.email));
     }
     let fields = [
         ("first_name", &profile.first_name),
@@ -94,23 +112,26 @@ async fn judge(
             .filter_map(|(name, value)| Some((*name, value.as_deref()?))),
     ));
 
-    let other_address = email
+    let other = email
         .as_deref()
-        .is_some_and(|email| key(email) != key(&account.email));
-    if other_address {
+        .filter(|email| key(email) != key(&account.email));
+    let is_other = other.is_some();
+    if let Some(other) = other {
         let given = update.current_password.as_deref();
         faults
             .extend(check_password(app, "current_password", given, &current.password_hash).await?);
-        if app.config.require_email_verification {
-            faults.push(fault(
-                "email",
-                "unavailable",
-                "The email address cannot be changed at the moment.",
-            ));
-        }
+        let (taken, _) = store::names_taken(&app.db.read().await?, other, None).await?;
+        faults.extend(taken.then(account::email_taken));
     }
-    match faults.is_empty() {
-        true => Ok((email, other_address.then_some(current.password_hash))),
-        false => Err(Error::faults(faults)),
+    if !faults.is_empty() {
+        return Err(Error::faults(faults));
     }
+    Ok(match email {
+        None => Address::Same,
+        Some(email) if is_other => Address::Other {
+            email,
+            password_hash: current.password_hash,
+        },
+        Some(email) => Address::OtherCase(email),
+    })
 }

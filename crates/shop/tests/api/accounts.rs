@@ -560,11 +560,22 @@ both! {
         assert_faulty(&patch(taken).await, &["email"]);
         let other_case = patch(json!({"email": "Ann@Example.com"})).await;
         assert_eq!(other_case.json()["email"], "Ann@Example.com");
-        let moved = patch(json!({"email": "new@example.com", "current_password": PASSWORD})).await;
-        assert_eq!(moved.json()["email"], "new@example.com");
+        let asked = patch(json!({"email": "new@example.com", "current_password": PASSWORD})).await;
+        assert_eq!(asked.json()["email"], "Ann@Example.com", "not before the mail is answered");
+    }
 
-        assert_eq!(log_in(&shop, "new@example.com", PASSWORD).await.status, 200);
-        assert_refused(&log_in(&shop, "ann@example.com", PASSWORD).await, 400, "invalid_credentials");
+    /// IN-12
+    async fn line_breaks_have_no_place_in_addresses_and_names(shop: TestShop) {
+        let broken = json!({
+            "email": "a@example.com\r\nBcc: x@example.com", "password": PASSWORD, "username": "a\r\nb",
+            "first_name": "A\nB", "last_name": "\u{1b}[31m", "phone": "1\r2", "address": "1 Street\nTown",
+        });
+        let answer = shop.post(REGISTER).json(broken).expect(400).await;
+        assert_faulty(&answer, &["email", "first_name", "last_name", "phone", "username"]);
+        let access = sign_up(&shop, "ann@example.com").await.access;
+        let change = json!({"email": "b@example.com\nX: y", "current_password": PASSWORD, "name": "A\nB C"});
+        let answer = shop.patch(PROFILE).bearer(&access).json(change).expect(400).await;
+        assert_faulty(&answer, &["email", "first_name"]);
     }
 
     /// DO-06

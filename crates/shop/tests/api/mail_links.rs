@@ -399,4 +399,74 @@ both! {
         assert_eq!(mail.header("Subject"), "Your password was changed");
         assert!(mail.text.contains("2026-03-01T12:00:00Z"), "{}", mail.text);
     }
+
+    async fn another_address_counts_once_its_mail_is_answered(shop: TestShop) {
+        let alice = shop.customer("alice").await;
+        let change = |email: &str| {
+            let body = json!({"email": email, "current_password": PASSWORD, "first_name": "Alice"});
+            shop.patch("/api/v1/auth/profile/").from(fresh_address()).by(&alice).json(body).send()
+        };
+        let resetting = reset_token(&shop, "alice@example.org").await;
+        assert_eq!(change("typo@example.org").await.status, 200);
+        let typo = token(&shop, "typo@example.org").await;
+        let shown = change("New@example.org").await.json();
+        assert_eq!((&shown["email"], &shown["first_name"]), (&json!("alice@example.org"), &json!("Alice")));
+        assert_eq!(log_in(&shop, "new@example.org", PASSWORD).await.code(), "invalid_credentials");
+        let mail = shop.mail_to("New@example.org").await;
+        assert_eq!(mail.header("Subject"), "Confirm your new email address");
+
+        assert_gone(&verify(&shop, &typo).await);
+        let verified = verify(&shop, mail.token()).await.json();
+
+        assert_eq!((&verified["user"]["email"], &verified["user"]["email_verified"]), (&json!("New@example.org"), &json!(true)));
+        assert_eq!(log_in(&shop, "new@example.org", PASSWORD).await.status, 200);
+        assert_eq!(log_in(&shop, "alice@example.org", PASSWORD).await.code(), "invalid_credentials");
+        let notice = shop.mail_to("alice@example.org").await;
+        assert!(notice.header("Subject").contains("changed") && notice.text.contains("New@example.org"));
+        assert_gone(&reset(&shop, &resetting, NEW).await);
+        assert_eq!(profile(&shop, &alice.access).await.json()["email"], "New@example.org");
+    }
+
+    async fn an_address_that_somebody_took_meanwhile_stays_theirs(shop: TestShop) {
+        let alice = shop.customer("alice").await;
+        let change = json!({"email": "new@example.org", "current_password": PASSWORD});
+        shop.patch("/api/v1/auth/profile/").by(&alice).json(change.clone()).expect(200).await;
+        let token = token(&shop, "new@example.org").await;
+        shop.customer("new").await;
+
+        let answer = verify(&shop, &token).await;
+
+        assert_eq!((answer.status.as_u16(), answer.code()), (409, "duplicate".to_owned()));
+        assert_eq!(profile(&shop, &alice.access).await.json()["email"], "alice@example.org");
+        let again = shop.patch("/api/v1/auth/profile/").by(&alice).json(change).expect(400).await;
+        assert_eq!(again.faulty(), ["email"]);
+    }
+
+    /// AU-16
+    async fn an_address_change_that_was_asked_for_dies_with_the_password(shop: TestShop) {
+        for (name, by_reset) in [("one", true), ("two", false)] {
+            let person = shop.customer(name).await;
+            let change = json!({"email": format!("eve-{name}@example.org"), "current_password": PASSWORD});
+            shop.patch("/api/v1/auth/profile/").from(fresh_address()).by(&person).json(change).expect(200).await;
+            let changing = token(&shop, &format!("eve-{name}@example.org")).await;
+            if by_reset {
+                let token = reset_token(&shop, &person.email).await;
+                assert_eq!(reset(&shop, &token, NEW).await.status, 200);
+            } else {
+                let body = json!({"old_password": PASSWORD, "new_password": NEW});
+                shop.post("/api/v1/auth/change-password/").by(&person).json(body).expect(200).await;
+            }
+            assert_gone(&verify(&shop, &changing).await);
+            assert_eq!(log_in(&shop, &person.email, NEW).await.status, 200);
+        }
+    }
+
+    async fn mails_to_new_addresses_are_limited(shop: TestShop) {
+        let alice = shop.customer("alice").await;
+        for n in 0..4 {
+            let change = json!({"email": "victim@example.org", "current_password": PASSWORD});
+            let ask = shop.patch("/api/v1/auth/profile/").from(fresh_address()).by(&alice).json(change);
+            ask.expect(if n < 3 { 200 } else { 429 }).await;
+        }
+    }
 }
