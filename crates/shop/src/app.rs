@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::limits::Limits;
 use crate::mail::Mailer;
+use crate::media::Media;
 use crate::payments::Payments;
 use crate::settings;
 
@@ -30,6 +31,7 @@ pub struct Parts {
     pub accounts: Accounts,
     pub catalog: catalog::Memory,
     pub payments: Payments,
+    pub media: Media,
 }
 
 impl App {
@@ -41,6 +43,7 @@ impl App {
         let accounts = Accounts::new(&config);
         let limits = Limits::new(&config)?;
         let mailer = Mailer::new(&config)?;
+        let media = Media::new(&config)?;
         Ok(App(Arc::new(Parts {
             db,
             config,
@@ -51,6 +54,7 @@ impl App {
             accounts,
             catalog: catalog::Memory::default(),
             payments: Payments::default(),
+            media,
         })))
     }
 

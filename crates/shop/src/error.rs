@@ -45,6 +45,7 @@ codes! {
     AmountLimit "amount_limit" 400 "The amount is too large"
     InvalidSignature "invalid_signature" 400 "The signature is wrong"
     TimestampOutOfTolerance "timestamp_out_of_tolerance" 400 "The signature is too old"
+    InvalidImage "invalid_image" 400 "Not a picture that can be used"
     CardDataNotAccepted "card_data_not_accepted" 400 "Card data is not accepted"
     NotAuthenticated "not_authenticated" 401 "Sign in first"
     TokenInvalid "token_invalid" 401 "The token is not valid"

@@ -9,7 +9,7 @@ macro_rules! each_id {
     ($callback:ident) => {
         $callback! {
             UserId SessionId RefreshTokenId LoginAttemptId MailLinkId AuditId AddressId
-            CategoryId ProductId OptionId VariantId
+            CategoryId ProductId OptionId VariantId ImageId
             LocationId StockItemId MovementId
             CartId CartLineId
             OrderId OrderLineId OrderHistoryId PaymentId RefundId

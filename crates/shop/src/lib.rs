@@ -32,6 +32,7 @@ pub mod idempotency;
 pub mod import;
 pub mod inventory;
 pub mod mail;
+pub mod media;
 pub mod orders;
 pub mod payments;
 pub mod privacy;
@@ -51,6 +52,7 @@ pub fn routes() -> Vec<Routes> {
         accounts::admin::routes(),
         addresses::routes(),
         audit::routes(),
+        media::routes(),
         cart::routes(),
         orders::routes(),
         privacy::routes(),
@@ -98,6 +100,7 @@ pub fn statements() -> Vec<String> {
         accounts::attempts::STATEMENTS,
         accounts::links::STATEMENTS,
         accounts::personal_data::store::STATEMENTS,
+        media::STATEMENTS,
         inventory::STATEMENTS,
         &catalog::statements(),
         cart::STATEMENTS,

@@ -37,6 +37,7 @@ pub const ALL: &[Migration] = &[
     both!("0010_mail"),
     both!("0011_addresses"),
     both!("0015_payments"),
+    both!("0016_media"),
 ];
 
 #[cfg(test)]

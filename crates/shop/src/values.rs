@@ -2,6 +2,9 @@
 
 use std::ops::Deref;
 
+/// The largest file that is taken in, in bytes.
+pub const MAX_UPLOAD: usize = 5 * 1024 * 1024;
+
 /// A deliverable address, as it was typed. Two that differ only in case are one account: `accounts` compares their
 /// keys.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -18,6 +18,7 @@ use crate::http::extract::{Id, In};
 use crate::http::{Op, Routes, WithHeader, created, ok};
 use crate::ids::{CartId, CartLineId, ProductId, VariantId};
 use crate::input;
+use crate::media;
 use crate::values::{Quantity, QuantityOrZero};
 
 pub fn routes() -> Routes {
@@ -220,8 +221,8 @@ pub(crate) struct CartProductOut<'a> {
     currency: &'static str,
     stock: i64,
     in_stock: bool,
-    image: Option<&'a str>,
-    image_url: Option<&'a str>,
+    image: Option<String>,
+    image_url: Option<String>,
     /// False when it can no longer be ordered.
     is_active: bool,
 }
@@ -259,6 +260,8 @@ impl<'a> CartItemOut<'a> {
 
 impl<'a> CartProductOut<'a> {
     fn new(app: &App, line: &'a CartLine) -> Self {
+        let image = line.image_url.as_deref();
+        let image = image.map(|url| media::shown(&app.config, url).into_owned());
         CartProductOut {
             id: line.product_id,
             name: &line.product_name,
@@ -269,8 +272,8 @@ impl<'a> CartProductOut<'a> {
             currency: app.currency.code(),
             stock: line.available,
             in_stock: line.is_active && line.available > 0,
-            image: line.image_url.as_deref(),
-            image_url: line.image_url.as_deref(),
+            image: image.clone(),
+            image_url: image,
             is_active: line.is_active,
         }
     }

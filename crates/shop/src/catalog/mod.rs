@@ -9,6 +9,7 @@
 //! The words that the search knows are written with the product, folded by [`search`].
 
 pub mod categories;
+pub mod images;
 mod memory;
 pub mod products;
 mod search;
@@ -38,7 +39,11 @@ const FOR_ADMINS: &[Code] = &[
 ];
 
 pub fn routes() -> Vec<Routes> {
-    vec![categories::api::routes(), products::api::routes()]
+    vec![
+        categories::api::routes(),
+        products::api::routes(),
+        images::api::routes(),
+    ]
 }
 
 pub fn statements() -> Vec<&'static str> {
@@ -46,6 +51,7 @@ pub fn statements() -> Vec<&'static str> {
         store::STATEMENTS,
         categories::store::STATEMENTS,
         products::store::STATEMENTS,
+        images::store::STATEMENTS,
     ]
     .concat()
 }

@@ -50,6 +50,8 @@ pub fn json_text(status: u16, text: String) -> Response {
 pub trait WithHeader {
     #[must_use]
     fn with_header(self, name: HeaderName, value: &str) -> Self;
+    #[must_use]
+    fn replace_header(self, name: HeaderName, value: &str) -> Self;
 }
 
 impl WithHeader for Response {
@@ -58,6 +60,11 @@ impl WithHeader for Response {
             self.headers_mut().append(name, value);
         }
         self
+    }
+
+    fn replace_header(mut self, name: HeaderName, value: &str) -> Self {
+        self.headers_mut().remove(&name);
+        self.with_header(name, value)
     }
 }
 
@@ -78,7 +85,7 @@ pub fn cached_bytes(
     bytes: Vec<u8>,
 ) -> Response {
     let tag = etag::of(&bytes);
-    let response = if known(request, &tag) {
+    let response = if knows(request, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         Body::from(bytes)
@@ -91,7 +98,7 @@ pub fn cached_bytes(
 }
 
 /// Does `If-None-Match` name this tag? Proxies may have weakened it.
-fn known(request: &HeaderMap, tag: &str) -> bool {
+pub(crate) fn knows(request: &HeaderMap, tag: &str) -> bool {
     request
         .get_all(header::IF_NONE_MATCH)
         .iter()

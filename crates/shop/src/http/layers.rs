@@ -312,7 +312,7 @@ fn security_headers(headers: &mut HeaderMap, app: &App, has_token: bool) {
     if has_token
         && headers
             .get(header::CACHE_CONTROL)
-            .is_some_and(|value| value != "no-store")
+            .is_some_and(|value| value != "no-store" && !is_immutable(value))
     {
         headers.insert(
             header::CACHE_CONTROL,
@@ -329,6 +329,13 @@ fn security_headers(headers: &mut HeaderMap, app: &App, has_token: bool) {
     {
         headers.insert(header::ETAG, tag);
     }
+}
+
+/// A file of the same name is the same for everybody.
+fn is_immutable(value: &HeaderValue) -> bool {
+    value
+        .to_str()
+        .is_ok_and(|value| value.ends_with("immutable"))
 }
 
 fn log_failure(error: &Error, request_id: &str) {

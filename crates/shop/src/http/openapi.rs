@@ -139,15 +139,31 @@ fn describe(operation: &Operation, schemas: &mut Schemas) -> Value {
     if !parameters.is_empty() {
         described["parameters"] = parameters.into();
     }
-    if let Some(body) = op.body {
-        let schema = body(schemas);
-        let required = schemas.has_required(&schema);
-        described["requestBody"] =
-            json!({"required": required, "content": {"application/json": {"schema": schema}}});
+    if let Some(body) = request_body(op, schemas) {
+        described["requestBody"] = body;
     }
     described["security"] = security(op.who);
     described["responses"] = responses(operation, schemas);
     described
+}
+
+fn request_body(op: &Op, schemas: &mut Schemas) -> Option<Value> {
+    let json = op.body.map(|body| body(schemas));
+    let form = op.upload.map(|name| {
+        let file = json!({"type": "string", "format": "binary", "description": "JPEG, PNG, WebP or GIF, at most 5 MiB and 25 megapixels."});
+        match &json {
+            Some(body) => json!({"allOf": [body, {"type": "object", "properties": {name: file}}]}),
+            None => json!({"type": "object", "properties": {name: file}, "required": [name]}),
+        }
+    });
+    let required = json
+        .as_ref()
+        .map_or(form.is_some(), |schema| schemas.has_required(schema));
+    let mut content = Map::new();
+    for (kind, schema) in [("application/json", json), ("multipart/form-data", form)] {
+        content.extend(schema.map(|schema| (kind.to_owned(), json!({"schema": schema}))));
+    }
+    (!content.is_empty()).then(|| json!({"required": required, "content": content}))
 }
 
 fn path_parameters(path: &str) -> Vec<Value> {
@@ -250,10 +266,13 @@ fn errors(operation: &Operation) -> BTreeMap<u16, Vec<Code>> {
     if operation.method != "get" && op.who != Who::Public {
         codes.push(Code::Conflict);
     }
-    if op.query.is_some() || op.body.is_some() || op.conditional {
+    if op.query.is_some() || op.body.is_some() || op.upload.is_some() || op.conditional {
         codes.push(Code::ValidationError);
     }
-    if op.body.is_some() {
+    if op.upload.is_some() {
+        codes.push(Code::InvalidImage);
+    }
+    if op.body.is_some() || op.upload.is_some() {
         codes.extend([
             Code::MalformedJson,
             Code::BodyTooLarge,

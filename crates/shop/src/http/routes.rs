@@ -106,6 +106,17 @@ impl Routes {
         self
     }
 
+    /// A file outside the base, at a path that is no part of the API.
+    #[must_use]
+    pub fn at_root<H: Handler<T, App>, T: 'static>(
+        mut self,
+        path: &'static str,
+        handler: H,
+    ) -> Self {
+        self.router = self.router.route(path, on(MethodFilter::GET, handler));
+        self
+    }
+
     fn on<H: Handler<T, App>, T: 'static>(
         mut self,
         method: &'static str,
@@ -149,6 +160,8 @@ pub struct Op {
     pub(super) keyed: bool,
     pub(super) tagged: bool,
     pub(super) conditional: bool,
+    /// The member of a form that is a file.
+    pub(super) upload: Option<&'static str>,
     pub(super) query: Option<fn(&mut Schemas) -> Vec<Value>>,
     pub(super) answers: Vec<Answer>,
     pub(super) errors: Vec<Code>,
@@ -176,6 +189,7 @@ impl Op {
             keyed: false,
             tagged: false,
             conditional: false,
+            upload: None,
             query: None,
             answers: Vec::new(),
             errors: Vec::new(),
@@ -246,6 +260,15 @@ impl Op {
     pub fn tagged(self) -> Self {
         Op {
             tagged: true,
+            ..self
+        }
+    }
+
+    /// What `InOrForm<T>` reads: the body may come as a form too, with a file in its member `name`.
+    #[must_use]
+    pub fn uploads(self, name: &'static str) -> Self {
+        Op {
+            upload: Some(name),
             ..self
         }
     }

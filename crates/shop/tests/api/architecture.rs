@@ -13,6 +13,7 @@ const FEATURES: &[&str] = &[
     "mail",
     "accounts",
     "addresses",
+    "media",
     "inventory",
     "catalog",
     "cart",

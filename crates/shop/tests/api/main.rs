@@ -21,6 +21,7 @@ mod cart;
 mod catalog;
 mod document;
 mod ground;
+mod images;
 mod import_orders;
 mod import_products;
 mod import_users;

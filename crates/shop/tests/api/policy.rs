@@ -85,6 +85,8 @@ GET    /products/{id}/                  + + + +
 PUT    /products/{id}/                  401 403 403 +
 PATCH  /products/{id}/                  401 403 403 +
 DELETE /products/{id}/                  401 403 403 +
+POST   /products/{id}/images/           401 403 403 +
+DELETE /products/{id}/images/{image_id}/ 401 403 403 +
 ";
 
 /// A body with which an operation finds its object; `{}` elsewhere, which is a fault of the body and not of the caller.
@@ -181,6 +183,11 @@ async fn object(shop: &TestShop, path: &str, owner: &Person, admin: &Person) -> 
                 .await;
             made.json()["slug"].as_str().unwrap().to_owned()
         }
+        "/products/" if path.ends_with("{image_id}/") => {
+            let product = shop.product(admin, "19.99", 5).await.id;
+            let image = crate::images::upload(shop, admin, product).await;
+            format!("{product}/images/{image}")
+        }
         "/products/" => shop.product(admin, "19.99", 5).await.id.to_string(),
         _ => panic!("say here what stands for the parameter of {path}"),
     })
@@ -249,7 +256,7 @@ both! {
                     None => path.to_owned(),
                     Some(object) => {
                         let (start, rest) = path.split_once('{').unwrap();
-                        format!("{start}{object}{}", rest.split_once('}').unwrap().1)
+                        format!("{start}{object}{}", rest.rsplit_once('}').unwrap().1)
                     }
                 };
                 let mut ask = shop.ask(method, &format!("/api/v1{filled}")).json(body(method, path));

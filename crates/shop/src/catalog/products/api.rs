@@ -17,14 +17,16 @@ use super::product::{Product, Variant};
 use super::update_product::update_product;
 use crate::app::App;
 use crate::caller::{Admin, User};
+use crate::catalog::images::{self, ImageOut};
 use crate::catalog::{FOR_ADMINS, cache_control};
 use crate::clock::Time;
 use crate::error::{Code, Error, Fault, Result};
 use crate::http::access::ViaAdmin;
 use crate::http::answer::{cached, no_content, ok, tagged};
-use crate::http::extract::{IfMatch, In, PathKey, Query};
+use crate::http::extract::{IfMatch, InOrForm, PathKey, Query};
 use crate::http::{Op, Routes};
-use crate::ids::{CategoryId, ProductId, VariantId};
+use crate::ids::{CategoryId, ImageId, ProductId, VariantId};
+use crate::media;
 use crate::paging::{Page, Paging};
 use crate::query;
 use crate::values::{Decimal, Key};
@@ -49,6 +51,7 @@ pub(in crate::catalog) fn routes() -> Routes {
             Op::new("create_product", "Add a product")
                 .admin()
                 .body::<ProductIn>()
+                .uploads("image")
                 .answers::<ProductOut>(201)
                 .tagged()
                 .errors(&[Code::Duplicate]),
@@ -95,6 +98,7 @@ pub(in crate::catalog) fn routes() -> Routes {
             .admin()
             .body::<ProductIn>()
             .conditional()
+            .uploads("image")
             .answers::<ProductOut>(200)
             .errors(&[Code::Duplicate]),
         )
@@ -105,6 +109,7 @@ pub(in crate::catalog) fn routes() -> Routes {
                 .admin()
                 .body::<ProductPatch>()
                 .conditional()
+                .uploads("image")
                 .answers::<ProductOut>(200)
                 .errors(&[Code::Duplicate]),
         )
@@ -155,7 +160,9 @@ pub struct ProductOut {
     currency: &'static str,
     stock: i64,
     in_stock: bool,
+    /// The URL of the main picture.
     image: Option<String>,
+    /// What was uploaded, with thumbnails.
     images: Vec<ImageOut>,
     is_active: bool,
     is_featured: bool,
@@ -165,12 +172,6 @@ pub struct ProductOut {
     variants: Vec<VariantOut>,
     created_at: Time,
     updated_at: Time,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ImageOut {
-    id: i64,
-    url: String,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -198,6 +199,9 @@ pub(crate) struct VariantOut {
     currency: &'static str,
     stock: i64,
     in_stock: bool,
+    image_id: Option<ImageId>,
+    /// The URL of its own picture, where it has one.
+    image: Option<String>,
     is_active: bool,
 }
 
@@ -230,6 +234,10 @@ impl ProductOut {
             currency,
             stock: variant.stock,
             in_stock: variant.stock > 0,
+            image_id: variant.image_id,
+            image: variant
+                .image_id
+                .and_then(|id| images::url_of(app, &product.images, id)),
             is_active: variant.is_active,
         };
         let variants = product
@@ -248,8 +256,14 @@ impl ProductOut {
             currency,
             stock,
             in_stock: stock > 0,
-            image: product.image_url,
-            images: Vec::new(),
+            image: product
+                .image_url
+                .map(|url| media::shown(&app.config, &url).into_owned()),
+            images: product
+                .images
+                .iter()
+                .map(|image| ImageOut::new(app, image))
+                .collect(),
             is_active: product.is_active,
             is_featured: product.is_featured,
             category_name: product
@@ -372,8 +386,12 @@ async fn low_stock(
     Ok(ok(&page.map(|product| ProductOut::whole(&app, product))))
 }
 
-async fn create(State(app): State<App>, admin: Admin, In(body): In<ProductIn>) -> Result<Response> {
-    let product = create_product(&app, Some(&admin), &body.into()).await?;
+async fn create(
+    State(app): State<App>,
+    admin: Admin,
+    sent: InOrForm<ProductIn>,
+) -> Result<Response> {
+    let product = create_product(&app, Some(&admin), &wish(&app, sent).await?).await?;
     Ok(tagged(
         StatusCode::CREATED,
         &ProductOut::whole(&app, product),
@@ -385,9 +403,10 @@ async fn replace(
     admin: Admin,
     PathKey(key): PathKey,
     if_match: IfMatch,
-    In(body): In<ProductIn>,
+    sent: InOrForm<ProductIn>,
 ) -> Result<Response> {
-    write(&app, &admin, &key, &if_match, &body.into()).await
+    let wish = wish(&app, sent).await?;
+    write(&app, &admin, &key, &if_match, &wish).await
 }
 
 async fn update(
@@ -395,9 +414,10 @@ async fn update(
     admin: Admin,
     PathKey(key): PathKey,
     if_match: IfMatch,
-    In(body): In<ProductPatch>,
+    sent: InOrForm<ProductPatch>,
 ) -> Result<Response> {
-    write(&app, &admin, &key, &if_match, &body.into()).await
+    let wish = wish(&app, sent).await?;
+    write(&app, &admin, &key, &if_match, &wish).await
 }
 
 async fn write(
@@ -410,6 +430,18 @@ async fn write(
     let look = as_seen(app, if_match);
     let product = update_product(app, admin, key, wish, if_match.given(&look)).await?;
     Ok(tagged(StatusCode::OK, &ProductOut::whole(app, product)))
+}
+
+/// What was sent, with its picture kept: nothing shows that until the product does.
+async fn wish(app: &App, sent: InOrForm<impl Into<ProductWish>>) -> Result<ProductWish> {
+    let mut wish: ProductWish = sent.body.into();
+    if let Some(Some(url)) = wish.image_url.take_if(|url| url.is_some()) {
+        wish.image_url = Some(Some(media::kept(&app.config, url)));
+    }
+    if let Some(file) = sent.file {
+        wish.picture = Some(media::keep_picture(app, file).await?);
+    }
+    Ok(wish)
 }
 
 async fn delete(

@@ -49,7 +49,11 @@ pub(super) async fn list_products(
 }
 
 /// By id, else by slug; hidden ones too when asked for.
-pub(super) async fn find_product(app: &App, key: &Key, hidden_too: bool) -> Result<Product> {
+pub(in crate::catalog) async fn find_product(
+    app: &App,
+    key: &Key,
+    hidden_too: bool,
+) -> Result<Product> {
     let conn = app.db.replica().await?;
     let found = store::find_product(&conn, key).await?;
     found

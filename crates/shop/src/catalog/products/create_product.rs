@@ -12,11 +12,12 @@ use crate::app::App;
 use crate::audit::{self, Action};
 use crate::caller::Admin;
 use crate::catalog::slug::{self, Kind, slug_of};
-use crate::catalog::{self, categories, changed, search};
+use crate::catalog::{self, categories, changed, images, search};
 use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::ids::{CategoryId, ProductId, UserId};
 use crate::inventory;
+use crate::media;
 use crate::transact;
 use crate::values::Key;
 
@@ -30,6 +31,8 @@ pub struct ProductWish {
     pub image_url: Option<Option<String>>,
     pub is_active: Option<bool>,
     pub is_featured: Option<bool>,
+    /// A new main picture.
+    pub picture: Option<media::File>,
     pub variants: Wish,
 }
 
@@ -40,6 +43,10 @@ pub async fn create_product(app: &App, by: Option<&Admin>, wish: &ProductWish) -
         .name
         .as_deref()
         .ok_or_else(|| Error::field("name", "required", "This field is required."))?;
+    let picture = wish.picture.as_ref().map(media::File::path);
+    let image_url = picture
+        .as_deref()
+        .or(wish.image_url.as_ref().and_then(Option::as_deref));
     let product = transact!(app.db, tx => {
         catalog::store::bump_generation(tx).await?;
         if let Some(slug) = &wish.slug {
@@ -50,13 +57,16 @@ pub async fn create_product(app: &App, by: Option<&Admin>, wish: &ProductWish) -
             slug: wish.slug.as_deref(),
             description: wish.description.as_deref().unwrap_or_default(),
             category: category_of_new(tx, wish.category.as_ref().and_then(Option::as_ref), now).await?,
-            image_url: wish.image_url.as_ref().and_then(Option::as_deref),
+            image_url,
             is_active: wish.is_active.unwrap_or(true),
             is_featured: wish.is_featured.unwrap_or(false),
             plan: &plan,
         };
         let actor = by.map(|admin| admin.user.id);
         let ids = insert_all(tx, app.db.engine(), &[new], actor, now).await?;
+        if let (Some(file), Some(&id)) = (&wish.picture, ids.first()) {
+            images::store::insert(tx, id, file, "", now).await?;
+        }
         let product = found(tx, ids.first().copied()).await?;
         if let Some(staff) = by {
             let change = (Value::Null, product.audited());

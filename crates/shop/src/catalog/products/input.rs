@@ -7,7 +7,7 @@ use super::plan::{Choices, VariantWish, Wish};
 use super::product::ProductOption;
 use crate::http::extract::{Field, Node, Patch, Reader};
 use crate::http::schema::Schemas;
-use crate::ids::VariantId;
+use crate::ids::{ImageId, VariantId};
 use crate::input;
 use crate::inventory::MAX_STOCK;
 use crate::values::{Key, Price, Text};
@@ -85,6 +85,8 @@ input! {
         pub(crate) options: Option<ChoicesIn>,
         pub(crate) price: Option<Price>,
         pub(crate) stock: Option<Stock>,
+        /// One of the product's images.
+        pub(crate) image_id: Patch<ImageId>,
         pub(crate) is_active: Option<bool>,
     }
 }
@@ -131,6 +133,7 @@ impl From<ProductPatch> for ProductWish {
                 choices: variant.options.map(|choices| choices.0),
                 price: variant.price.map(|price| price.0),
                 stock: variant.stock.map(|stock| stock.0),
+                image: cleared(variant.image_id, Some),
                 is_active: variant.is_active,
             };
             variants.into_iter().map(variant).collect()
@@ -143,6 +146,7 @@ impl From<ProductPatch> for ProductWish {
             image_url: cleared(body.image_url, |url| url.0),
             is_active: body.is_active,
             is_featured: body.is_featured,
+            picture: None,
             variants: Wish {
                 price: body.price.map(|price| price.0),
                 stock: body.stock.map(|stock| stock.0),

@@ -13,9 +13,11 @@ mod product;
 pub(super) mod store;
 mod update_product;
 
+pub(super) use browse::find_product;
 pub use create_product::{ProductWish, create_product};
 pub use delete_product::delete_product;
 pub(crate) use import_products::{ImportedProduct, import_products, preview_products};
 pub use plan::{Choices, VariantWish, Wish};
 pub use product::{CategoryLabel, MAX_PRICE, Product, ProductOption, Variant};
+pub(super) use update_product::claim_product;
 pub use update_product::update_product;

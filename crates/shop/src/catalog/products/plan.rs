@@ -6,7 +6,7 @@ use super::product::{
     MAX_CHOICES, MAX_OPTIONS, MAX_PRICE, MAX_VARIANTS, Product, ProductOption, Variant,
 };
 use crate::error::{Code, Error, Result};
-use crate::ids::VariantId;
+use crate::ids::{ImageId, VariantId};
 use crate::inventory::MAX_STOCK;
 
 /// What somebody wants written of price, stock and variants; `None` leaves it as it is.
@@ -29,6 +29,7 @@ pub struct VariantWish {
     pub choices: Option<Choices>,
     pub price: Option<i64>,
     pub stock: Option<i64>,
+    pub image: Option<Option<ImageId>>,
     pub is_active: Option<bool>,
 }
 
@@ -57,6 +58,7 @@ pub(super) struct PlannedVariant {
     pub(super) title: String,
     pub(super) choices: Vec<String>,
     pub(super) price_minor: i64,
+    pub(super) image: Option<ImageId>,
     pub(super) is_active: bool,
     /// `None` leaves it as it is.
     pub(super) stock: Option<i64>,
@@ -70,6 +72,7 @@ impl PlannedVariant {
             && self.title == old.title
             && self.choices == old.choices
             && self.price_minor == old.price_minor
+            && self.image == old.image_id
             && self.is_active == old.is_active
     }
 }
@@ -192,7 +195,17 @@ pub(super) fn plan(old: Option<&Product>, wish: &Wish) -> Result<Plan> {
             (None, Some(old)) if wish.choices.is_none() => old.title.clone(),
             (None, _) => choices.join(" / "),
         };
+        let image = wish.image.unwrap_or(found.and_then(|old| old.image_id));
+        let is_there = |id| old.is_some_and(|old| old.images.iter().any(|image| image.id == id));
+        if image.is_some_and(|id| !is_there(id)) {
+            faults.add(
+                attr(at, "image_id"),
+                "does_not_exist",
+                "This product has no such image.",
+            );
+        }
         variants.push(PlannedVariant {
+            image,
             id: found.map(|old| old.id),
             sku: wish
                 .sku
@@ -453,6 +466,7 @@ mod tests {
             title: choice.into(),
             choices: vec![choice.into()],
             price_minor,
+            image_id: None,
             is_active: true,
             stock: 5,
         };
@@ -463,6 +477,7 @@ mod tests {
             description: String::new(),
             category: None,
             image_url: None,
+            images: Vec::new(),
             is_active: true,
             is_featured: false,
             price_minor: 1000,

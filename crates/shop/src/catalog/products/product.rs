@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::catalog::images::ProductImage;
 use crate::clock::Time;
-use crate::ids::{CategoryId, ProductId, VariantId};
+use crate::ids::{CategoryId, ImageId, ProductId, VariantId};
 
 /// The highest price, in minor units: a full cart of it still fits into 64 bits.
 pub const MAX_PRICE: i64 = 1_000_000_000_000;
@@ -18,7 +19,10 @@ pub struct Product {
     pub slug: String,
     pub description: String,
     pub category: Option<CategoryLabel>,
+    /// The main picture: somewhere else, or one of `images` as the path at which we serve it.
     pub image_url: Option<String>,
+    /// What was uploaded.
+    pub images: Vec<ProductImage>,
     pub is_active: bool,
     pub is_featured: bool,
     /// The lowest price of its variants.
@@ -52,6 +56,8 @@ pub struct Variant {
     /// One for each option of the product, in their order.
     pub choices: Vec<String>,
     pub price_minor: i64,
+    /// One of the pictures of the product.
+    pub image_id: Option<ImageId>,
     pub is_active: bool,
     /// What can be sold.
     pub stock: i64,
@@ -77,21 +83,22 @@ impl Product {
     }
 
     /// What the audit log keeps of it.
-    pub(super) fn audited(&self) -> Value {
+    pub(in crate::catalog) fn audited(&self) -> Value {
         let variants: Vec<Value> = self
             .variants
             .iter()
             .map(|variant| {
                 json!({
                     "id": variant.id, "sku": variant.sku, "choices": variant.choices,
-                    "price_minor": variant.price_minor, "stock": variant.stock, "is_active": variant.is_active,
+                    "price_minor": variant.price_minor, "image_id": variant.image_id, "stock": variant.stock, "is_active": variant.is_active,
                 })
             })
             .collect();
+        let images: Vec<ImageId> = self.images.iter().map(|image| image.id).collect();
         json!({
             "name": self.name, "slug": self.slug, "description": self.description,
             "category_id": self.category.as_ref().map(|category| category.id), "image_url": self.image_url,
-            "is_active": self.is_active, "is_featured": self.is_featured, "variants": variants,
+            "is_active": self.is_active, "is_featured": self.is_featured, "images": images, "variants": variants,
         })
     }
 

@@ -9,18 +9,19 @@ use sha2::{Digest, Sha256};
 use super::filter::Filter;
 use super::plan::PlannedVariant;
 use super::product::{CategoryLabel, Product, ProductOption, Variant};
+use crate::catalog::images;
 use crate::catalog::memory::CountOf;
 use crate::catalog::search;
 use crate::clock::Time;
 use crate::error::{Error, Result};
-use crate::ids::{CategoryId, ProductId, VariantId};
+use crate::ids::{CategoryId, ImageId, ProductId, VariantId};
 use crate::paging::{Paging, SortKey, columns, padded, windowed};
 use crate::values::Key;
 
 // A page of ids first, from an index alone; then, of these few, everything: one row a variant.
 const SHOW: &str = "SELECT p.id, p.name, p.slug, p.description, p.category_id, c.name AS category_name,
     c.slug AS category_slug, p.image_url, p.is_active, p.is_featured, p.price_minor AS lowest_price, p.created_at, p.updated_at,
-    v.id AS variant_id, v.sku, v.title, v.options AS choices, v.price_minor, v.is_active AS variant_active,
+    v.id AS variant_id, v.sku, v.title, v.options AS choices, v.price_minor, v.image_id, v.is_active AS variant_active,
     (SELECT CAST(COALESCE(SUM(s.on_hand - s.reserved), 0) AS BIGINT) FROM stock_items s WHERE s.variant_id = v.id) AS stock
   FROM (SELECT p.id FROM products p";
 const SHOWN: &str = ") page
@@ -60,12 +61,13 @@ const INSERT_OPTION: &str =
     "INSERT INTO product_options (product_id, position, name, choices) VALUES ($1, $2, $3, $4)";
 
 const INSERT_VARIANT: &str =
-    "INSERT INTO variants (product_id, position, sku, title, options, price_minor, is_active, created_at, updated_at)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) RETURNING id";
+    "INSERT INTO variants (product_id, position, sku, title, options, price_minor, image_id, is_active,
+    created_at, updated_at)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) RETURNING id";
 
 const UPDATE_VARIANT: &str =
     "UPDATE variants SET position = $2, sku = $3, title = $4, options = $5, price_minor = $6,
-    is_active = $7, updated_at = $8 WHERE id = $1";
+    image_id = $7, is_active = $8, updated_at = $9 WHERE id = $1";
 
 const HIDE_VARIANT: &str =
     "UPDATE variants SET is_active = FALSE, position = 9999, updated_at = $2 WHERE id = $1";
@@ -168,6 +170,7 @@ db::record! {
         title: String,
         choices: String,
         price_minor: i64,
+        image_id: Option<ImageId>,
         variant_active: bool,
         stock: i64,
     }
@@ -372,6 +375,7 @@ pub(super) async fn insert_variants(
                 &v.title,
                 texts(&v.choices),
                 v.price_minor,
+                v.image,
                 v.is_active,
                 now
             ]
@@ -403,6 +407,7 @@ pub(super) async fn update_variant(
         &v.title,
         texts(&v.choices),
         v.price_minor,
+        v.image,
         v.is_active,
         now
     ];
@@ -516,6 +521,7 @@ fn shown(page: Select, sort: &[SortKey]) -> Select {
 
 async fn read(conn: &Conn, select: Select) -> Result<Vec<Product>> {
     let mut products = assemble(select.all::<Row>(conn).await?);
+    images::store::attach(conn, &mut products).await?;
     let with_options: Vec<ProductId> = products
         .iter()
         .filter(|product| {
@@ -555,6 +561,7 @@ fn assemble(rows: Vec<Row>) -> Vec<Product> {
             title: row.title,
             choices: texts_of(&row.choices),
             price_minor: row.price_minor,
+            image_id: row.image_id,
             is_active: row.variant_active,
             stock: row.stock,
         };
@@ -572,6 +579,7 @@ fn assemble(rows: Vec<Row>) -> Vec<Product> {
                     description: row.description,
                     category,
                     image_url: row.image_url,
+                    images: Vec::new(),
                     is_active: row.is_active,
                     is_featured: row.is_featured,
                     price_minor: row.lowest_price,

@@ -10,11 +10,12 @@ use crate::app::App;
 use crate::audit::{self, Action};
 use crate::caller::Admin;
 use crate::catalog::slug::{self, Kind};
-use crate::catalog::{self, changed, search};
+use crate::catalog::{self, changed, images, search};
 use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::ids::UserId;
 use crate::inventory;
+use crate::media;
 use crate::precondition::AsSeen;
 use crate::transact;
 use crate::values::Key;
@@ -60,10 +61,8 @@ pub(crate) async fn change_product(
     wish: &ProductWish,
     now: Time,
 ) -> Result<(Product, Product)> {
-    let id = store::claim(tx, key, now)
-        .await?
-        .ok_or_else(Error::not_found)?;
-    let old = found(tx, Some(id)).await?;
+    let old = claim_product(tx, key, now).await?;
+    let id = old.id;
     let plan = plan(Some(&old), &wish.variants)?;
     let category = match &wish.category {
         None => old.category.as_ref().map(|category| category.id),
@@ -76,12 +75,14 @@ pub(crate) async fn change_product(
         }
         _ => &old.slug,
     };
+    let picture = wish.picture.as_ref().map(media::File::path);
+    let image_url = wish.image_url.as_ref().unwrap_or(&old.image_url);
     let written = Written {
         name: wish.name.as_ref().unwrap_or(&old.name),
         slug,
         description: wish.description.as_ref().unwrap_or(&old.description),
         category,
-        image_url: wish.image_url.as_ref().unwrap_or(&old.image_url).as_deref(),
+        image_url: picture.as_deref().or(image_url.as_deref()),
         is_active: wish.is_active.unwrap_or(old.is_active),
         is_featured: wish.is_featured.unwrap_or(old.is_featured),
         price_minor: plan.price_minor,
@@ -90,10 +91,21 @@ pub(crate) async fn change_product(
     if plan.options != old.options {
         store::replace_options(tx, id, &plan.options).await?;
     }
+    if let Some(file) = &wish.picture {
+        images::store::insert_first(tx, id, file, now).await?;
+    }
     write_variants(tx, &old, &plan, by, now).await?;
     learn_words(tx, engine, &old, &written, &plan).await?;
     let new = found(tx, Some(id)).await?;
     Ok((old, new))
+}
+
+/// The product, which nobody else writes until the transaction ends.
+pub(in crate::catalog) async fn claim_product(tx: &Tx, key: &Key, now: Time) -> Result<Product> {
+    let id = store::claim(tx, key, now)
+        .await?
+        .ok_or_else(Error::not_found)?;
+    found(tx, Some(id)).await
 }
 
 async fn write_variants(

@@ -88,7 +88,7 @@ async fn drain(request: Request) {
     }
 }
 
-async fn json_bytes(request: Request) -> Result<Bytes> {
+pub(super) async fn json_bytes(request: Request) -> Result<Bytes> {
     let encoded = request
         .headers()
         .get(header::CONTENT_ENCODING)
@@ -141,7 +141,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// `guarded`: card data is refused.
-fn node(bytes: &[u8], guarded: bool) -> Result<Node<'_>> {
+pub(super) fn node(bytes: &[u8], guarded: bool) -> Result<Node<'_>> {
     if bytes.is_empty() {
         return Ok(Node::Object(Vec::new()));
     }
@@ -158,7 +158,7 @@ fn node(bytes: &[u8], guarded: bool) -> Result<Node<'_>> {
     Ok(node)
 }
 
-fn read<T: Field>(app: &App, node: &Node<'_>) -> Result<T> {
+pub(super) fn read<T: Field>(app: &App, node: &Node<'_>) -> Result<T> {
     let mut reader = Reader::new(app, false);
     let value = reader.value(node);
     reader.finish(value)

@@ -2,6 +2,7 @@
 
 mod body;
 mod fields;
+mod form;
 mod if_match;
 mod json;
 mod moment;
@@ -11,10 +12,11 @@ mod reader;
 
 pub use body::{In, Keyed, MAX_JSON, raw_bytes};
 pub use fields::{Json, Patch, TextOr};
+pub use form::{Form, InOrForm};
 pub use if_match::IfMatch;
 pub use json::Node;
 pub use moment::moment;
-pub use path::{Id, PathKey, PathText};
+pub use path::{Id, PathKey, PathText, SubId};
 pub(crate) use query::refuse_parameters;
 pub use query::{Param, Params, Query, QueryInput};
 pub use reader::{Field, Reader};

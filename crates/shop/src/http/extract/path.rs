@@ -28,20 +28,38 @@ impl<T: DbId> FromRequestParts<App> for Id<T> {
     }
 }
 
-/// `{id}`, `{slug}` or whatever the path's only or last name is: an id or a name.
+/// `{id}`, or whatever the path's only name is: an id or a name.
 pub struct PathKey(pub Key);
 
 impl FromRequestParts<App> for PathKey {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        segment(parts, app, "")
+        segment(parts, app, "id")
             .await
             .filter(|text| !text.contains('\0'))
             .as_deref()
             .and_then(Key::parse)
             .map(PathKey)
             .ok_or_else(Error::not_found)
+    }
+}
+
+/// The second id of the path: `{image_id}` of `/products/{id}/images/{image_id}/`.
+pub struct SubId<T>(pub T);
+
+impl<T: DbId> FromRequestParts<App> for SubId<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let Path(all) = Path::<HashMap<String, String>>::from_request_parts(parts, app)
+            .await
+            .map_err(|_| Error::not_found())?;
+        let id = all.iter().find(|(name, _)| name.ends_with("_id"));
+        match id.and_then(|(_, text)| Key::parse(text)) {
+            Some(Key::Id(id)) if id > 0 => Ok(SubId(T::from_i64(id))),
+            _ => Err(Error::not_found()),
+        }
     }
 }
 

@@ -1,0 +1,49 @@
+//! Adds an uploaded picture to a product.
+
+use bytes::Bytes;
+
+use super::{MAX_IMAGES, ProductImage, store};
+use crate::app::App;
+use crate::audit::{self, Action};
+use crate::caller::Admin;
+use crate::catalog::products::{claim_product, find_product};
+use crate::catalog::{self, changed};
+use crate::error::{Error, Result};
+use crate::values::Key;
+use crate::{media, transact};
+
+/// Behind those that are there; the main one where there was none.
+///
+/// # Errors
+/// 404, 400 `invalid_image`, 413, 503, or a product that has enough of them.
+pub async fn add_image(
+    app: &App,
+    by: &Admin,
+    key: &Key,
+    alt: &str,
+    upload: Bytes,
+) -> Result<ProductImage> {
+    find_product(app, key, true).await?;
+    let file = media::keep_picture(app, upload).await?;
+    let now = app.clock.now();
+    let image = transact!(app.db, tx => {
+        catalog::store::bump_generation(tx).await?;
+        let old = claim_product(tx, key, now).await?;
+        if old.images.len() >= MAX_IMAGES {
+            let detail = format!("A product has at most {MAX_IMAGES} images.");
+            return Err(Error::field("image", "max_length", detail));
+        }
+        let id = store::insert(tx, old.id, &file, alt, now).await?;
+        if old.image_url.is_none() {
+            store::set_main(tx, old.id, Some(&file.path())).await?;
+        }
+        let image = ProductImage { id, alt: alt.to_owned(), file: file.clone() };
+        let mut new = old.clone();
+        new.image_url.get_or_insert_with(|| file.path());
+        new.images.push(image.clone());
+        audit::record(tx, by, Action::ProductUpdated, old.id, (old.audited(), new.audited()), now).await?;
+        Ok(image)
+    })?;
+    changed(app);
+    Ok(image)
+}
