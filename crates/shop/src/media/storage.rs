@@ -124,6 +124,7 @@ fn bucket(url: &str) -> anyhow::Result<Target> {
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(bucket)
         .with_http_connector(Https)
+        .with_disable_bulk_delete(true)
         .with_client_options(ClientOptions::new())
         .with_retry(retry);
     if !url.username().is_empty() {

@@ -112,18 +112,12 @@ pub(super) fn plan(old: Option<&Product>, wish: &Wish) -> Result<Plan> {
         );
     }
     if offered > 1 {
-        for (attr, is_given) in [
-            ("price", wish.price.is_some()),
-            ("stock", wish.stock.is_some()),
-            ("sku", wish.sku.is_some()),
-        ] {
-            if is_given {
-                faults.add(
-                    attr,
-                    "has_variants",
-                    "This product has several variants: write it there.",
-                );
-            }
+        for attr in written_beside_variants(old, wish, &wishes) {
+            faults.add(
+                attr,
+                "has_variants",
+                "This product has several variants: write it there.",
+            );
         }
     } else if let Some(only) = only_wish(&mut wishes, old) {
         // Who sends back all that was read has both; what differs from before is what was meant.
@@ -271,6 +265,28 @@ fn keep_all(old: &Product) -> Vec<VariantWish> {
             id: Some(variant.id),
             ..VariantWish::default()
         })
+        .collect()
+}
+
+/// What is written of the product that is its variants' own. Who sends back what was read, or what the variants of
+/// the same body add up to, says nothing new.
+fn written_beside_variants(
+    old: Option<&Product>,
+    wish: &Wish,
+    wishes: &[VariantWish],
+) -> Vec<&'static str> {
+    let offered = || wishes.iter().filter(|wish| wish.is_active.unwrap_or(true));
+    let lowest = offered().map(|wish| wish.price).min().flatten();
+    let sum = offered().map(|wish| wish.stock).sum::<Option<i64>>();
+    let says_more = |given: Option<i64>, shown: Option<i64>, sent: Option<i64>| {
+        given.is_some() && (old.is_none() || given != shown && given != sent)
+    };
+    let price = says_more(wish.price, old.map(|old| old.price_minor), lowest);
+    let stock = says_more(wish.stock, old.map(Product::stock), sum);
+    let sku = wish.sku.as_ref().is_some_and(Option::is_some);
+    [("price", price), ("stock", stock), ("sku", sku)]
+        .into_iter()
+        .filter_map(|(attr, written)| written.then_some(attr))
         .collect()
 }
 
