@@ -16,7 +16,10 @@ crate::words! {
 pub struct User {
     pub id: UserId,
     pub session: SessionId,
+    /// What they may do now.
     pub role: Role,
+    /// An admin who is a customer until there is a second factor.
+    pub needs_second_factor: bool,
 }
 
 impl User {

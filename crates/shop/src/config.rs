@@ -65,6 +65,8 @@ pub struct Config {
     pub access_token_ttl: Duration,
     pub refresh_token_ttl: Duration,
     pub require_email_verification: bool,
+    /// Admins without a second factor may do what customers may.
+    pub require_admin_totp: bool,
     /// None (production without `EMAIL_URL`): no mail leaves.
     pub email_url: Option<Secret>,
     pub email_from: lettre::message::Mailbox,
@@ -267,6 +269,7 @@ fn build(r: &mut Reader) -> Result<Config> {
         trusted_proxies: r.list("TRUSTED_PROXIES", "", Network::parse)?,
         access_token_ttl: r.duration("ACCESS_TOKEN_TTL", "15m")?,
         refresh_token_ttl: r.duration("REFRESH_TOKEN_TTL", "7d")?,
+        require_admin_totp: r.boolean("REQUIRE_ADMIN_TOTP", false)?,
         require_email_verification: r.boolean("REQUIRE_EMAIL_VERIFICATION", false)?,
         email_url: read::email_url(r, &data_dir, environment)?,
         email_from: read::email_from(r, &public_url)?,

@@ -36,6 +36,7 @@ pub const ALL: &[Migration] = &[
     both!("0009_newest_orders"),
     both!("0010_mail"),
     both!("0011_addresses"),
+    both!("0012_two_factor"),
     both!("0015_payments"),
     both!("0016_media"),
 ];

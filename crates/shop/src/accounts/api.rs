@@ -40,6 +40,8 @@ pub fn routes() -> Routes {
         .answers::<SignedInOut>(200)
         .errors(&[
             Code::InvalidCredentials,
+            Code::OtpRequired,
+            Code::OtpInvalid,
             Code::LoginLocked,
             Code::EmailNotVerified,
             Code::Overloaded,
@@ -211,6 +213,9 @@ input! {
         pub email: Option<String>,
         pub username: Option<String>,
         pub password: PasswordText,
+        /// A code of your authenticator app or a recovery code, when the account has a second factor.
+        #[also("otp_code", "totp")]
+        pub otp: Option<String>,
     }
 }
 
@@ -228,6 +233,7 @@ async fn log_in(
     let given = Given {
         name,
         password: body.password.0,
+        otp: body.otp,
     };
     let now = app.clock.now();
     let known = cookie(&headers, known_device::COOKIE)

@@ -6,7 +6,7 @@ use moka::sync::Cache;
 
 use super::store::{self, SessionState};
 use crate::app::App;
-use crate::caller::User;
+use crate::caller::{Role, User};
 use crate::clock::Time;
 use crate::error::{Code, Result};
 use crate::ids::{SessionId, UserId};
@@ -32,10 +32,16 @@ pub async fn authenticate(app: &App, token: &str) -> Result<User> {
         return Err(Code::TokenExpired.into());
     }
     note_use(app, claims.session, state, now);
+    let needs_second_factor =
+        app.config.require_admin_totp && state.role == Role::Admin && !state.has_second_factor;
     Ok(User {
         id: state.user_id,
         session: claims.session,
-        role: state.role,
+        role: match needs_second_factor {
+            true => Role::Customer,
+            false => state.role,
+        },
+        needs_second_factor,
     })
 }
 

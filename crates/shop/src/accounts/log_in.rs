@@ -5,6 +5,7 @@ use super::attempts::known_device::KnownDevice;
 use super::attempts::{self, Attempt};
 use super::hashing::is_outdated;
 use super::passwords;
+use super::second_factor;
 use super::sign_in::{Adjustments, Tokens, open_session};
 use super::store::{self, Credentials};
 use crate::app::App;
@@ -18,11 +19,13 @@ pub(super) struct SignedIn {
     pub cart_adjustments: Adjustments,
 }
 
-/// A name, an e-mail address or a username, and a password, as they came.
+/// A name (an e-mail address or a username), a password and a code, as they came.
 #[derive(Debug, Default)]
 pub(super) struct Given {
     pub name: Option<String>,
     pub password: Option<String>,
+    /// A code of the second factor, or a recovery code.
+    pub otp: Option<String>,
 }
 
 /// Opens a session for whoever has that name and password, and merges the guest's cart.
@@ -30,7 +33,7 @@ pub(super) struct Given {
 /// # Errors
 /// `invalid_credentials`, the same and as slow for a wrong password, an unknown name and a closed account;
 /// `login_locked` after too many failures, also with the right password; `email_not_verified` only to who knows the
-/// password.
+/// password, and so `otp_required` and `otp_invalid`.
 pub(super) async fn log_in(
     app: &App,
     given: &Given,
@@ -42,7 +45,17 @@ pub(super) async fn log_in(
     let found = store::find_credentials(&app.db.read().await?, name).await?;
     let attempt = attempts::begin(app, name, found.as_ref(), client, device).await?;
     let result = match prove(app, found.as_ref(), password).await {
-        Ok(user) => open(app, user, password, &attempt, client, cart).await,
+        Ok(user) => {
+            open(
+                app,
+                user,
+                (password, given.otp.as_deref()),
+                &attempt,
+                client,
+                cart,
+            )
+            .await
+        }
         Err(error) => Err(error),
     };
     let error = match result {
@@ -58,6 +71,7 @@ pub(super) async fn log_in(
             };
             attempt.failed(app, reason).await?;
         }
+        Code::OtpInvalid => attempt.failed(app, "wrong_code").await?,
         other => attempt.refused(app, other.as_str()).await?,
     }
     Err(error)
@@ -83,7 +97,7 @@ async fn prove<'a>(
 async fn open(
     app: &App,
     user: &Credentials,
-    password: &str,
+    (password, otp): (&str, Option<&str>),
     attempt: &Attempt,
     client: &Client,
     cart: Option<&CartToken>,
@@ -98,6 +112,7 @@ async fn open(
         if !store::note_login(tx, user, now).await? {
             return Err(invalid_credentials());
         }
+        second_factor::use_code(app, tx, user.id, otp, now).await?;
         if let Some(hash) = &renewed {
             store::set_password(tx, user, hash, now).await?;
         }

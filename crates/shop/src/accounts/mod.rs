@@ -26,6 +26,7 @@ pub mod personal_data;
 mod prove_again;
 mod refresh;
 mod register;
+pub mod second_factor;
 pub mod sessions;
 mod sign_in;
 mod store;
@@ -44,7 +45,8 @@ pub use authenticate::authenticate;
 pub use create_superuser::{NewSuperuser, create_superuser};
 pub use import_users::{ImportedUser, ImportedUsers, adopt_hash, import_users};
 pub use links::ReclaimHook;
-pub use prove_again::prove_again;
+pub use prove_again::{Proof, prove_again};
+pub(crate) use second_factor::ProofIn;
 pub use sign_in::{Adjustments, CartAdjustment, SignInHook};
 pub use store::{STATEMENTS, hold};
 
@@ -64,6 +66,7 @@ pub struct Accounts {
     sessions: authenticate::SessionCache,
     gate: attempts::Gate,
     devices: attempts::known_device::DeviceKey,
+    seals: second_factor::SealKeys,
 }
 
 /// An account by its id.
@@ -91,15 +94,11 @@ impl Accounts {
     pub fn new(config: &Config) -> Self {
         let secret = config.secret_key.expose().as_bytes();
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let previous = config.secret_key_previous.as_ref();
+        let previous = previous.map(|key| key.expose().as_bytes());
         Accounts {
-            keys: tokens::TokenKeys::new(
-                secret,
-                config
-                    .secret_key_previous
-                    .as_ref()
-                    .map(|key| key.expose().as_bytes()),
-                config.access_token_ttl,
-            ),
+            keys: tokens::TokenKeys::new(secret, previous, config.access_token_ttl),
+            seals: second_factor::SealKeys::new(secret, previous),
             hasher: hashing::Hasher::new(cores),
             rules: passwords::PasswordRules {
                 min_length: config.password_min_length,

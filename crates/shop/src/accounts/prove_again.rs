@@ -1,50 +1,84 @@
-//! Who is signed in says the password again, before what a stolen device must not be able to do. A wrong one counts as
-//! a failed login, so that it cannot be guessed here either.
+//! Who is signed in says the password again, before what a stolen device must not be able to do, and a code where there
+//! is a second factor. A wrong one counts as a failed login, so that it cannot be guessed here either.
 
-use super::account::fault;
+use super::account::{Account, fault};
 use super::change_password::wrong_password;
-use super::{attempts, passwords, store};
+use super::{attempts, passwords, second_factor, store};
 use crate::app::App;
 use crate::caller::{Client, User};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
+use crate::transact;
 
+/// What was said, as it came.
+#[derive(Debug, Default)]
+pub struct Proof {
+    pub password: Option<String>,
+    pub otp: Option<String>,
+}
+
+const PASSWORD: &str = "current_password";
+
+/// The account of who asks, when the proof is good.
+///
 /// # Errors
-/// A fault of `current_password`; `login_locked` after too many wrong ones.
-pub async fn prove_again(
-    app: &App,
-    user: User,
-    client: &Client,
-    password: Option<&str>,
-) -> Result<()> {
-    const FIELD: &str = "current_password";
-    let Some(password) = password else {
-        return Err(Error::faults(vec![fault(
-            FIELD,
-            "required",
-            "This field is required.",
-        )]));
-    };
-    if let Some(fault) = passwords::length_fault(FIELD, password) {
-        return Err(Error::faults(vec![fault]));
-    }
+/// A fault of `current_password` or `otp`; `login_locked` after too many wrong ones.
+pub async fn prove_again(app: &App, user: User, client: &Client, proof: &Proof) -> Result<Account> {
+    let password = judge(proof)?;
     let conn = app.db.read().await?;
-    let email = store::account(&conn, user.id).await?.email;
+    let account = store::account(&conn, user.id).await?;
     let found = store::credentials(&conn, user.id).await?;
     drop(conn);
-    let attempt = attempts::begin(app, &email, Some(&found), client, None).await?;
+    let attempt = attempts::begin(app, &account.email, Some(&found), client, None).await?;
     let matches = app
         .accounts
         .hasher
         .verify(password, Some(&found.password_hash));
-    match matches.await {
-        Ok(true) => attempt.proved(app).await,
-        Ok(false) => {
+    let result = match matches.await {
+        Ok(true) => use_code(app, user, proof).await,
+        Ok(false) => Err(Error::from(Code::InvalidCredentials)),
+        Err(error) => Err(error),
+    };
+    let Err(error) = result else {
+        attempt.proved(app).await?;
+        return Ok(account);
+    };
+    match error.code() {
+        Code::InvalidCredentials => {
             attempt.failed(app, "wrong_password").await?;
-            Err(Error::faults(vec![wrong_password(FIELD)]))
+            Err(Error::faults(vec![wrong_password(PASSWORD)]))
         }
-        Err(error) => {
-            attempt.refused(app, error.code().as_str()).await?;
-            Err(error)
+        Code::OtpInvalid => {
+            attempt.failed(app, "wrong_code").await?;
+            Err(otp_fault("invalid", &error))
+        }
+        other => {
+            attempt.refused(app, other.as_str()).await?;
+            Err(match other {
+                Code::OtpRequired => otp_fault("required", &error),
+                _ => error,
+            })
         }
     }
+}
+
+async fn use_code(app: &App, user: User, proof: &Proof) -> Result<()> {
+    let now = app.clock.now();
+    transact!(app.db, tx => {
+        second_factor::use_code(app, tx, user.id, proof.otp.as_deref(), now).await
+    })
+}
+
+fn otp_fault(code: &'static str, error: &Error) -> Error {
+    Error::faults(vec![fault("otp", code, error.detail().unwrap_or_default())])
+}
+
+fn judge(proof: &Proof) -> Result<&str> {
+    let fault = match proof.password.as_deref() {
+        None => fault(PASSWORD, "required", "This field is required."),
+        Some(password) => match passwords::length_fault(PASSWORD, password) {
+            None => return Ok(password),
+            Some(fault) => fault,
+        },
+    };
+    Err(Error::faults(vec![fault]))
 }

@@ -309,12 +309,14 @@ db::record! {
         pub expires_at: Time,
         pub ended_at: Option<Time>,
         pub last_seen_at: Time,
+        pub has_second_factor: bool,
     }
 }
 
 const SESSION_STATE: &str = "\
-    SELECT s.user_id, u.role, u.is_active, s.expires_at, s.ended_at, s.last_seen_at \
-    FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1";
+    SELECT s.user_id, u.role, u.is_active, s.expires_at, s.ended_at, s.last_seen_at, \
+    EXISTS (SELECT 1 FROM second_factors f WHERE f.user_id = s.user_id AND f.confirmed_at IS NOT NULL) \
+    AS has_second_factor FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1";
 
 pub(super) async fn session_state(conn: &Conn, session: SessionId) -> Result<Option<SessionState>> {
     Ok(conn.optional(SESSION_STATE, args![session]).await?)

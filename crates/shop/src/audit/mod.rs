@@ -29,6 +29,7 @@ crate::words! {
         PaymentRefunded = "payment.refunded",
         UserUpdated = "user.updated",
         UserErased = "user.erased",
+        SecondFactorChanged = "second_factor.changed",
         LoginsUnlocked = "logins.unlocked",
     }
 }

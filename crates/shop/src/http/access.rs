@@ -46,7 +46,10 @@ impl FromRequestParts<App> for Admin {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let user = <User as FromRequestParts<App>>::from_request_parts(parts, app).await?;
-        if user.is_admin() {
+        if user.needs_second_factor {
+            Err(Code::SecondFactorRequired
+                .with("Admins here need a second factor: POST auth/second-factor/."))
+        } else if user.is_admin() {
             admin(parts, user)
         } else {
             Err(Code::PermissionDenied.with("Only admins may do this."))
@@ -65,9 +68,21 @@ impl OptionalFromRequestParts<App> for Admin {
 }
 
 fn admin(parts: &Parts, user: User) -> Result<Admin> {
-    let request = parts.extensions.get::<RequestId>().copied();
-    let request = request.ok_or_else(|| Error::internal("a request without an id"))?;
+    let request = request_id(parts)?;
     Ok(Admin { user, request })
+}
+
+fn request_id(parts: &Parts) -> Result<RequestId> {
+    let request = parts.extensions.get::<RequestId>().copied();
+    request.ok_or_else(|| Error::internal("a request without an id"))
+}
+
+impl FromRequestParts<App> for RequestId {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self> {
+        request_id(parts)
+    }
 }
 
 /// Was the request made below `admin/`? Then its caller is an admin.

@@ -293,7 +293,11 @@ fn errors(operation: &Operation) -> BTreeMap<u16, Vec<Code>> {
         Who::Shopper if operation.method != "get" => codes.push(Code::CsrfFailed),
         Who::Shopper => {}
         Who::User => codes.push(Code::NotAuthenticated),
-        Who::Admin => codes.extend([Code::NotAuthenticated, Code::PermissionDenied]),
+        Who::Admin => codes.extend([
+            Code::NotAuthenticated,
+            Code::PermissionDenied,
+            Code::SecondFactorRequired,
+        ]),
     }
     if operation.path.contains('{') || op.query.is_some() {
         codes.push(Code::NotFound);

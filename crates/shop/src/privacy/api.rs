@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::erase_account::{self, Asked};
 use super::export_account::{self, Person};
-use crate::accounts::{self, ProfileOut};
+use crate::accounts::{self, ProfileOut, ProofIn};
 use crate::addresses::KeptAddressOut;
 use crate::app::App;
 use crate::caller::{Admin, Client, User};
@@ -20,7 +20,6 @@ use crate::error::{Code, Error, Result};
 use crate::http::extract::{Id, In};
 use crate::http::{Op, Routes, WithHeader, no_content};
 use crate::ids::{ProductId, UserId, VariantId};
-use crate::input;
 use crate::limits::{self, Limit};
 use crate::orders::{Order, OrderOut};
 
@@ -53,20 +52,13 @@ pub fn routes() -> Routes {
         .post("/admin/users/{id}/erase/", erase_user, staff_op)
 }
 
-input! {
-    /// Body of `POST auth/profile/export/` and `POST auth/profile/erase/`.
-    struct ProofIn {
-        current_password: Option<String>,
-    }
-}
-
 async fn erase(
     State(app): State<App>,
     user: User,
     client: Client,
     In(body): In<ProofIn>,
 ) -> Result<Response> {
-    accounts::prove_again(&app, user, &client, body.current_password.as_deref()).await?;
+    accounts::prove_again(&app, user, &client, &body.into()).await?;
     erase_account::erase_account(&app, user.id, Asked::Owner).await?;
     Ok(no_content())
 }
@@ -87,7 +79,7 @@ async fn export(
     client: Client,
     In(body): In<ProofIn>,
 ) -> Result<Response> {
-    accounts::prove_again(&app, user, &client, body.current_password.as_deref()).await?;
+    accounts::prove_again(&app, user, &client, &body.into()).await?;
     limits::check(&app, Limit::ExportByAccount, &user.id.to_string()).await?;
     let head = ExportOut::of(&app, export_account::person(&app, user).await?);
     let head = serde_json::to_string(&head).map_err(Error::internal)?;

@@ -37,6 +37,7 @@ mod preconditions;
 mod printed_requests;
 mod privacy;
 mod races;
+mod second_factor;
 mod sessions;
 mod shopping;
 mod statements;

@@ -27,6 +27,10 @@ POST   /auth/verify-email/{token}/      + + + +
 POST   /auth/resend-verification/       + + + +
 POST   /auth/password-reset/            + + + +
 POST   /auth/password-reset/confirm/    + + + +
+GET    /auth/second-factor/             401 + + +
+POST   /auth/second-factor/             401 + + +
+POST   /auth/second-factor/confirm/     401 + + +
+POST   /auth/second-factor/disable/     401 + + +
 GET    /auth/sessions/                  401 + + +
 DELETE /auth/sessions/{id}/             401 + 404 404
 POST   /auth/sessions/deactivate-all/   401 + + +
@@ -34,6 +38,7 @@ GET    /admin/users/                    401 403 403 +
 GET    /admin/users/{id}/               401 403 403 +
 PATCH  /admin/users/{id}/               401 403 403 +
 POST   /admin/users/{id}/erase/         401 403 403 +
+DELETE /admin/users/{id}/second-factor/ 401 403 403 404
 GET    /admin/security/login-attempts/  401 403 403 +
 GET    /admin/security/sessions/        401 403 403 +
 GET    /admin/security/summary/         401 403 403 +

@@ -31,7 +31,7 @@ pub fn routes() -> Routes {
             .answers_file(200, "text/html")
             .answers_file(409, "text/html")
             .answers_file(410, "text/html")
-            .errors(&[Code::TokenUsedOrExpired, Code::Duplicate])
+            .errors(&[Code::TokenUsedOrExpired, Code::Duplicate, Code::OtpRequired])
     };
     Routes::tag("auth")
         .get(

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::{LinkToken, Purpose, end_links, gone, store, use_up};
 use crate::accounts::log_in::SignedIn;
+use crate::accounts::second_factor;
 use crate::accounts::sign_in::open_session;
 use crate::accounts::store::account;
 use crate::app::App;
@@ -20,7 +21,7 @@ pub(super) const PURPOSES: [Purpose; 2] = [Purpose::VerifyEmail, Purpose::Change
 /// Uses the link up and signs its owner in.
 ///
 /// # Errors
-/// `token_used_or_expired`; `duplicate` when the new address belongs to somebody else by now.
+/// `token_used_or_expired`; `otp_required`, with the address verified, when there is a second factor; `duplicate` when the new address belongs to somebody else by now.
 pub(super) async fn verify_email(
     app: &App,
     token: &str,
@@ -31,8 +32,14 @@ pub(super) async fn verify_email(
     let now = app.clock.now();
     let (account, session) = transact!(app.db, tx => {
         let user = confirm(tx, &token, now).await?;
+        if second_factor::is_enabled(tx, user).await? {
+            return Ok(None);
+        }
         let session = open_session(app, tx, user, client, cart, now).await?;
-        Ok((account(tx, user).await?, session))
+        Ok(Some((account(tx, user).await?, session)))
+    })?
+    .ok_or_else(|| {
+        Code::OtpRequired.with("The address is verified. Sign in with your password and a code.")
     })?;
     let tokens = session.tokens(app, account.id, now)?;
     Ok(SignedIn {

@@ -10,6 +10,7 @@ use db::Tx;
 
 use super::admin::store::{has_other_admin, hold_admins};
 use super::links::forget_links;
+use super::second_factor;
 use crate::clock::Time;
 use crate::error::{Code, Result};
 use crate::ids::UserId;
@@ -28,6 +29,7 @@ pub async fn erase(tx: &Tx, user: UserId, now: Time) -> Result<bool> {
     // Attempts at the address of the account: it is known only until it is gone.
     store::forget_logins(tx, user).await?;
     store::forget_sessions(tx, user).await?;
+    second_factor::forget(tx, user).await?;
     forget_links(tx, user).await?;
     store::erase_user(tx, user, now).await
 }
