@@ -1,4 +1,4 @@
--- Words of name, description and SKU, folded by the program; the lexemes are taken as they are.
+-- Words of a product, folded by the program: those of name and SKUs have weight A, those of the description D.
 CREATE TABLE product_search (
   product_id BIGINT NOT NULL PRIMARY KEY,
   words tsvector NOT NULL,

@@ -39,6 +39,7 @@ pub const ALL: &[Migration] = &[
     both!("0012_two_factor"),
     both!("0015_payments"),
     both!("0016_media"),
+    both!("0017_search"),
 ];
 
 #[cfg(test)]

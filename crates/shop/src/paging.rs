@@ -58,6 +58,11 @@ impl Paging {
         self.page == 1 && self.cursor.is_none()
     }
 
+    /// The sort keys of the last row seen, where there is one.
+    pub fn after(&self) -> Option<&[Value]> {
+        self.cursor.as_deref().filter(|keys| !keys.is_empty())
+    }
+
     /// Rows to ask for: one more than the page holds.
     pub fn limit(&self) -> i64 {
         self.page_size + 1
@@ -249,11 +254,7 @@ pub fn windowed(mut select: Select, sort: &[SortKey], paging: &Paging) -> Result
                 .zip(sort)
                 .all(|(value, key)| matches!(value, Value::Text(_)) == key.is_text);
         if !fits {
-            return Err(fault(
-                "cursor",
-                "invalid",
-                "This cursor belongs to another order of the list.".to_owned(),
-            ));
+            return Err(foreign_cursor());
         }
         let (condition, args) = behind(sort, after);
         select = select.filter(&condition, args);
@@ -315,6 +316,11 @@ pub async fn newest<T: FromRow>(
         false => 0,
     };
     paging.page(found, count, |row| vec![id_of(row)])
+}
+
+pub(crate) fn foreign_cursor() -> Error {
+    let detail = "This cursor belongs to another order of the list.";
+    fault("cursor", "invalid", detail.to_owned())
 }
 
 fn fault(attr: &str, code: &'static str, detail: String) -> Error {

@@ -12,6 +12,7 @@ use tokio::sync::OnceCell;
 
 use super::categories::category::Tree;
 use super::categories::{self};
+use super::products::facets::Facets;
 use super::store;
 use crate::app::App;
 use crate::clock::Time;
@@ -33,6 +34,9 @@ pub(super) type CountOf = [u8; 32];
 /// How many counts are remembered: with all that goes with them, less than 2 MB.
 const MOST_COUNTS: u64 = 10_000;
 
+/// How many facets are remembered; each has some kilobytes.
+const MOST_FACETS: u64 = 500;
+
 /// The catalog at one generation.
 pub(super) struct Snapshot {
     generation: i64,
@@ -41,6 +45,7 @@ pub(super) struct Snapshot {
     pub(super) tree: Tree,
     totals: OnceCell<Vec<i64>>,
     counts: moka::sync::Cache<CountOf, (Time, i64)>,
+    facets: moka::sync::Cache<CountOf, (Time, Arc<Facets>)>,
 }
 
 impl Memory {
@@ -84,6 +89,7 @@ pub(super) async fn current(app: &App) -> Result<Arc<Snapshot>> {
         tree: Tree::new(categories::store::list_categories(&conn).await?),
         totals: OnceCell::new(),
         counts: moka::sync::Cache::new(MOST_COUNTS),
+        facets: moka::sync::Cache::new(MOST_FACETS),
     });
     *memory
         .snapshot
@@ -104,6 +110,24 @@ impl Snapshot {
             Ok::<_, crate::error::Error>(self.tree.totals(&own))
         });
         Ok(totals.await?)
+    }
+
+    /// Facets that are remembered under `name` for a second: what is in stock changes with every order.
+    pub(super) async fn facets(
+        &self,
+        app: &App,
+        name: CountOf,
+        find: impl Future<Output = Result<Facets>>,
+    ) -> Result<Arc<Facets>> {
+        let now = app.clock.now();
+        if let Some((at, facets)) = self.facets.get(&name)
+            && now.since(at) < FRESH
+        {
+            return Ok(facets);
+        }
+        let facets = Arc::new(find.await?);
+        self.facets.insert(name, (now, Arc::clone(&facets)));
+        Ok(facets)
     }
 
     /// A count that is remembered under `name`: until the catalog changes or, where stock or a replica that comes

@@ -8,12 +8,14 @@
 //! Every write takes the generation row first and so tells all nodes that what they remember is old ([`Memory`]).
 //! The words that the search knows are written with the product, folded by [`search`].
 
+pub mod bulk;
 pub mod categories;
 pub mod images;
 mod memory;
 pub mod products;
 mod search;
 mod slug;
+mod spelling;
 mod store;
 
 use db::Value;
@@ -43,6 +45,7 @@ pub fn routes() -> Vec<Routes> {
         categories::api::routes(),
         products::api::routes(),
         images::api::routes(),
+        bulk::api::routes(),
     ]
 }
 
@@ -52,6 +55,8 @@ pub fn statements() -> Vec<&'static str> {
         categories::store::STATEMENTS,
         products::store::STATEMENTS,
         images::store::STATEMENTS,
+        bulk::store::STATEMENTS,
+        spelling::store::STATEMENTS,
     ]
     .concat()
 }

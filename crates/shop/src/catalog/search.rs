@@ -1,5 +1,9 @@
-//! What the search compares: words without case and accents, the same for texts and for queries.
+//! What the search compares: words without case and accents, the same for texts and for queries; and how well a product
+//! matches: first those that are called so, then those whose name begins so, then all others, then what is only similar.
 
+use std::collections::HashSet;
+
+use db::Engine;
 use unicode_normalization::UnicodeNormalization;
 
 const MAX_WORD: usize = 64;
@@ -27,14 +31,52 @@ pub(super) fn fold(text: &str) -> String {
     out
 }
 
-/// The words of a product, each once, with a space between them: what the search table holds.
-pub(super) fn text_to_index<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
-    let mut seen = std::collections::HashSet::new();
+/// What the search table holds of a product: words with a space between them, each once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Words {
+    /// By which it is called.
+    pub(super) title: String,
+    /// All others.
+    pub(super) body: String,
+}
+
+impl Words {
+    pub(super) fn of<'a>(
+        name: &'a str,
+        skus: impl IntoIterator<Item = &'a str>,
+        description: &'a str,
+    ) -> Self {
+        let mut seen = HashSet::new();
+        Words {
+            title: new_words(std::iter::once(name).chain(skus), &mut seen),
+            body: new_words([description], &mut seen),
+        }
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &str> {
+        self.title
+            .split(' ')
+            .chain(self.body.split(' '))
+            .filter(|word| !word.is_empty())
+    }
+
+    /// In the syntax of `tsvector`. Words are letters and digits, so none holds a quote.
+    pub(super) fn as_vector(&self) -> String {
+        let weighted = |words: &str, weight: &str| {
+            let words = words.split(' ').filter(|word| !word.is_empty());
+            words.fold(String::new(), |all, word| {
+                format!("{all}'{word}':1{weight} ")
+            })
+        };
+        weighted(&self.title, "A") + &weighted(&self.body, "")
+    }
+}
+
+fn new_words<'a>(texts: impl IntoIterator<Item = &'a str>, seen: &mut HashSet<String>) -> String {
     let mut out = String::new();
     for text in texts {
         for word in words(&fold(text)) {
-            if !seen.contains(word) {
-                seen.insert(word.to_owned());
+            if seen.insert(word.to_owned()) {
                 out.push_str(if out.is_empty() { "" } else { " " });
                 out.push_str(word);
             }
@@ -43,25 +85,85 @@ pub(super) fn text_to_index<'a>(texts: impl IntoIterator<Item = &'a str>) -> Str
     out
 }
 
-/// A query in FTS5's syntax, or in that of `tsquery`. Words are letters and digits, so nothing a client writes is
-/// ever syntax. `None` when no word is in it: then nothing can match.
-pub(super) fn query(engine: db::Engine, text: &str) -> Option<String> {
-    let folded = fold(text);
-    let mut found: Vec<&str> = Vec::new();
-    for word in words(&folded).take(MAX_QUERY_WORDS) {
-        if !found.contains(&word) {
-            found.push(word);
+/// The words of a query, each once.
+pub(super) fn words_of_query(text: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for word in words(&fold(text)).take(MAX_QUERY_WORDS) {
+        if found.iter().all(|other| other != word) {
+            found.push(word.to_owned());
         }
     }
-    let terms: Vec<String> = match engine {
-        db::Engine::Sqlite => found.iter().map(|word| format!("\"{word}\"*")).collect(),
-        db::Engine::Postgres => found.iter().map(|word| format!("'{word}':*")).collect(),
+    found
+}
+
+/// What a product must have: FTS5's syntax, or that of `tsquery`. Empty when no word is in the query: then nothing
+/// can match. Words are letters and digits, so nothing a client writes is ever syntax.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Matching(pub(super) String);
+
+impl Matching {
+    /// Words that begin so, all of them, anywhere.
+    pub(super) fn anywhere(engine: Engine, words: &[String]) -> Self {
+        Matching(all_of(engine, words, &[], "*"))
+    }
+
+    /// The ways to match, from the best to the weakest; each lets through all that those before it do. `similar`
+    /// has for each word others that may have been meant.
+    pub(super) fn ways(engine: Engine, words: &[String], similar: &[Vec<String>]) -> Vec<Self> {
+        let mut ways = vec![
+            Matching(in_title(engine, words, "")),
+            Matching(in_title(engine, words, "*")),
+            Self::anywhere(engine, words),
+        ];
+        if similar.iter().any(|words| !words.is_empty()) {
+            ways.push(Matching(all_of(engine, words, similar, "*")));
+        }
+        ways
+    }
+
+    /// What matches so and not in the way before.
+    pub(super) fn but_not(&self, engine: Engine, before: &Matching) -> Self {
+        let not = match engine {
+            Engine::Sqlite => "NOT",
+            Engine::Postgres => "& !",
+        };
+        Matching(format!("({}) {not} ({})", self.0, before.0))
+    }
+}
+
+fn in_title(engine: Engine, words: &[String], star: &str) -> String {
+    match engine {
+        Engine::Sqlite => format!("{{title}} : ({})", all_of(engine, words, &[], star)),
+        Engine::Postgres => all_of(engine, words, &[], &format!("{star}A")),
+    }
+}
+
+/// `suffix`: `*` for beginnings; `A` for words of the title.
+fn all_of(engine: Engine, words: &[String], similar: &[Vec<String>], suffix: &str) -> String {
+    let term = |word: &str| match engine {
+        Engine::Sqlite => format!("\"{word}\"{suffix}"),
+        Engine::Postgres if suffix.is_empty() => format!("'{word}'"),
+        Engine::Postgres => format!("'{word}':{suffix}"),
     };
-    let and = match engine {
-        db::Engine::Sqlite => " ",
-        db::Engine::Postgres => " & ",
+    let (and, or) = match engine {
+        Engine::Sqlite => (" AND ", " OR "),
+        Engine::Postgres => (" & ", " | "),
     };
-    (!terms.is_empty()).then(|| terms.join(and))
+    let terms: Vec<String> = words
+        .iter()
+        .enumerate()
+        .map(|(at, word)| match similar.get(at) {
+            Some(others) if !others.is_empty() => {
+                let all: Vec<String> = std::iter::once(word)
+                    .chain(others)
+                    .map(|word| term(word))
+                    .collect();
+                format!("({})", all.join(or))
+            }
+            _ => term(word),
+        })
+        .collect();
+    terms.join(and)
 }
 
 fn words(folded: &str) -> impl Iterator<Item = &str> {
@@ -89,33 +191,77 @@ mod tests {
         );
     }
 
+    fn query(engine: Engine, text: &str) -> String {
+        Matching::anywhere(engine, &words_of_query(text)).0
+    }
+
     #[test]
-    fn a_text_is_its_words_each_once() {
+    fn a_product_is_its_words_each_once() {
+        let words = Words::of("Red mug, red", ["MUG-RED-01"], "A mug to drink from");
         assert_eq!(
-            text_to_index(["Red mug, red", "A MUG-RED-01"]),
-            "red mug a 01"
+            (words.title.as_str(), words.body.as_str()),
+            ("red mug 01", "a to drink from")
         );
-        assert_eq!(text_to_index(["", " - "]), "");
+        assert_eq!(
+            words.as_vector(),
+            "'red':1A 'mug':1A '01':1A 'a':1 'to':1 'drink':1 'from':1 "
+        );
+        assert_eq!(Words::of("", [" - "], ""), Words::default());
     }
 
     #[test]
     fn what_a_client_writes_is_never_syntax() {
         let hostile = "mug\" OR 1=1 -- NEAR(a b) 'x':* & !y";
         assert_eq!(
-            query(db::Engine::Sqlite, hostile).as_deref(),
-            Some(r#""mug"* "or"* "1"* "near"* "a"* "b"* "x"* "y"*"#)
+            query(Engine::Sqlite, hostile),
+            r#""mug"* AND "or"* AND "1"* AND "near"* AND "a"* AND "b"* AND "x"* AND "y"*"#
         );
         assert_eq!(
-            query(db::Engine::Postgres, "Tea's cup").as_deref(),
-            Some("'tea':* & 's':* & 'cup':*")
+            query(Engine::Postgres, "Tea's cup"),
+            "'tea':* & 's':* & 'cup':*"
         );
-        assert_eq!(query(db::Engine::Postgres, " ':*&| "), None);
+        assert_eq!(query(Engine::Postgres, " ':*&| "), "");
+    }
+
+    #[test]
+    fn each_way_lets_more_through() {
+        let (words, similar) = (
+            words_of_query("red labtop"),
+            [vec![], vec!["laptop".to_owned()]],
+        );
+        let ways = |engine| -> Vec<String> {
+            Matching::ways(engine, &words, &similar)
+                .into_iter()
+                .map(|way| way.0)
+                .collect()
+        };
+        assert_eq!(
+            ways(Engine::Sqlite),
+            [
+                r#"{title} : ("red" AND "labtop")"#,
+                r#"{title} : ("red"* AND "labtop"*)"#,
+                r#""red"* AND "labtop"*"#,
+                r#""red"* AND ("labtop"* OR "laptop"*)"#,
+            ]
+        );
+        assert_eq!(
+            ways(Engine::Postgres),
+            [
+                "'red':A & 'labtop':A",
+                "'red':*A & 'labtop':*A",
+                "'red':* & 'labtop':*",
+                "'red':* & ('labtop':* | 'laptop':*)",
+            ]
+        );
     }
 
     #[test]
     fn long_input_stays_short() {
         let words = "abc ".repeat(5000) + &"x".repeat(5000);
-        assert!(query(db::Engine::Sqlite, &words).unwrap().len() < 100);
-        assert_eq!(text_to_index(["é".repeat(5000).as_str()]).len(), MAX_WORD);
+        assert!(query(Engine::Sqlite, &words).len() < 100);
+        assert_eq!(
+            Words::of("é".repeat(5000).as_str(), [], "").title.len(),
+            MAX_WORD
+        );
     }
 }

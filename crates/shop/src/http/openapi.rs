@@ -203,6 +203,9 @@ fn responses(operation: &Operation, schemas: &mut Schemas) -> Value {
             let mut schema = schema(schemas);
             if answer.is_list {
                 schema = page_of(&schema);
+                if let Some((name, beside)) = answer.beside {
+                    schema["properties"][name] = beside(schemas);
+                }
             }
             response["content"][answer.media_type] = json!({"schema": schema});
         } else if !answer.media_type.is_empty() {

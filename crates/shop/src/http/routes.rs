@@ -172,6 +172,8 @@ pub(super) struct Answer {
     pub description: &'static str,
     pub schema: Option<Schema>,
     pub is_list: bool,
+    /// A member beside the results of a list.
+    pub beside: Option<(&'static str, Schema)>,
     pub media_type: &'static str,
 }
 
@@ -301,6 +303,15 @@ impl Op {
         self.answer(200, Some(Schemas::output::<T>), true)
     }
 
+    /// A member that the list just declared may have beside its results.
+    #[must_use]
+    pub fn beside<T: ToSchema>(mut self, name: &'static str) -> Self {
+        if let Some(list) = self.answers.last_mut() {
+            list.beside = Some((name, Schemas::output::<T>));
+        }
+        self
+    }
+
     /// An answer without a body.
     #[must_use]
     pub fn answers_nothing(self, status: u16) -> Self {
@@ -315,6 +326,7 @@ impl Op {
             description: describe(status),
             schema: None,
             is_list: false,
+            beside: None,
             media_type,
         });
         self
@@ -337,6 +349,7 @@ impl Op {
             description: describe(status),
             schema,
             is_list,
+            beside: None,
             media_type,
         });
         self

@@ -9,6 +9,7 @@
 //! Rows are locked in the order of their variants, which every verb here sorts for itself, so two transactions with
 //! the same variants never wait for each other in a circle. All verbs work at the default location.
 
+mod adjust_by;
 mod adjust_to;
 mod move_stock;
 mod out_of_stock;
@@ -16,6 +17,7 @@ mod reserve;
 mod stock;
 mod store;
 
+pub use adjust_by::adjust_by;
 pub use adjust_to::{adjust_to, hold};
 pub use move_stock::{create_items, give_back, receive, release, sell};
 pub use out_of_stock::{ShortLine, out_of_stock};

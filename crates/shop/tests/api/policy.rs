@@ -90,6 +90,7 @@ GET    /products/{id}/                  + + + +
 PUT    /products/{id}/                  401 403 403 +
 PATCH  /products/{id}/                  401 403 403 +
 DELETE /products/{id}/                  401 403 403 +
+POST   /products/bulk/                  401 403 403 +
 POST   /products/{id}/images/           401 403 403 +
 DELETE /products/{id}/images/{image_id}/ 401 403 403 +
 ";

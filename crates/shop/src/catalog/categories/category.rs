@@ -123,6 +123,14 @@ impl Tree {
         ids
     }
 
+    /// Each category with what [`Tree::totals`] says of it.
+    pub(in crate::catalog) fn with_totals(
+        &self,
+        own: &HashMap<CategoryId, i64>,
+    ) -> impl Iterator<Item = (&Category, i64)> {
+        self.nodes.iter().zip(self.totals(own))
+    }
+
     /// What is counted of each category, summed over all below it.
     pub(in crate::catalog) fn totals(&self, own: &HashMap<CategoryId, i64>) -> Vec<i64> {
         let mut totals: Vec<i64> = self

@@ -8,9 +8,10 @@ use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::browse;
+use super::browse::{self, Listing};
 use super::create_product::{ProductWish, create_product};
 use super::delete_product::delete_product;
+use super::facets::FacetsOut;
 use super::filter::Filter;
 use super::input::{ProductIn, ProductPatch};
 use super::product::{Product, Variant};
@@ -42,6 +43,7 @@ pub(in crate::catalog) fn routes() -> Routes {
                 .public()
                 .query::<ProductQuery>()
                 .lists::<ProductOut>()
+                .beside::<FacetsOut>("facets")
                 .answers_nothing(304)
                 .errors(FOR_ADMINS),
         )
@@ -129,7 +131,8 @@ pub(in crate::catalog) fn routes() -> Routes {
 query! {
     /// What to list.
     pub(crate) struct ProductQuery {
-        /// Words, or beginnings of words, that all stand in name, description or SKU.
+        /// Words, or beginnings of words, that all stand in name, description or SKU. Where few products have them,
+        /// similar words count too. What is called so comes first, unless `ordering` says otherwise.
         pub(crate) search: Option<String>,
         /// Id, slug or name of a category; those below it count too.
         pub(crate) category: Option<Key>,
@@ -141,10 +144,21 @@ query! {
         pub(crate) is_featured: Option<bool>,
         /// `price`, `created_at`, `name` or `id`, several with commas, `-` for descending. Newest first without it.
         pub(crate) ordering: Option<String>,
+        /// Counts of what the list could be narrowed down to, for the whole list.
+        pub(crate) facets: Option<bool>,
         /// At most 100 ids with commas.
         pub(crate) id__in: Option<Vec<ProductId>>,
         pub(crate) paging: Paging,
     }
+}
+
+/// A page, and beside it what it could be narrowed down to.
+#[derive(Serialize)]
+struct ListOut {
+    #[serde(flatten)]
+    page: Page<ProductOut>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    facets: Option<FacetsOut>,
 }
 
 /// A product. With several variants `price` is the lowest, `stock` the sum and `sku` null.
@@ -313,14 +327,13 @@ async fn list(
         ids: query.id__in,
         is_active,
         is_featured: query.is_featured,
-        search: query.search.filter(|text| !text.trim().is_empty()),
         min_price: query.min_price.map(|price| price.0),
         max_price: query.max_price.map(|price| price.0),
         in_stock: query.in_stock,
         ..Filter::default()
     };
-    if filter
-        .search
+    let search = query.search.filter(|text| !text.trim().is_empty());
+    if search
         .as_ref()
         .is_some_and(|text| text.chars().count() > MAX_SEARCH)
     {
@@ -330,22 +343,21 @@ async fn list(
             format!("Search for at most {MAX_SEARCH} characters."),
         ));
     }
-    let page = browse::list_products(
-        &app,
+    let listing = Listing {
         filter,
-        query.category.as_ref(),
-        query.ordering.as_deref(),
-        &query.paging,
-    )
-    .await?;
+        category: query.category.as_ref(),
+        search: search.as_deref(),
+        ordering: query.ordering.as_deref(),
+        facets: query.facets == Some(true),
+    };
+    let (page, facets) = browse::list_products(&app, listing, &query.paging).await?;
+    let facets = facets.map(|facets| FacetsOut::new(&app, &facets));
     Ok(if via_admin || is_active == Some(false) {
-        ok(&page.map(|product| ProductOut::whole(&app, product)))
+        let page = page.map(|product| ProductOut::whole(&app, product));
+        ok(&ListOut { page, facets })
     } else {
-        cached(
-            &headers,
-            &cache_control(&app),
-            &page.map(|product| ProductOut::new(&app, product)),
-        )
+        let page = page.map(|product| ProductOut::new(&app, product));
+        cached(&headers, &cache_control(&app), &ListOut { page, facets })
     })
 }
 

@@ -1,51 +1,160 @@
 //! Looks at products: one, a page of them, those that stand out.
 
-use db::Value;
+use std::sync::Arc;
 
+use db::{Conn, Value};
+
+use super::facets::{Facets, facets};
 use super::filter::{BY_ID, Filter, SORTABLE};
 use super::product::Product;
 use super::store;
 use crate::app::App;
-use crate::catalog::memory;
+use crate::catalog::memory::{self, Snapshot};
+use crate::catalog::search::{self, Matching};
+use crate::catalog::spelling;
 use crate::error::{Error, Result};
+use crate::ids::ProductId;
 use crate::paging::{self, Page, Paging, SortKey};
 use crate::values::Key;
 
 const MAX_FEATURED: i64 = 10;
 
-/// A page of the products that `filter` lets through, in the category `category` or below it.
+/// A search that finds fewer looks for similar words too.
+const FEW: i64 = 3;
+
+/// What somebody asks the list for.
+#[derive(Debug, Default)]
+pub(super) struct Listing<'a> {
+    pub(super) filter: Filter,
+    /// In it or below it.
+    pub(super) category: Option<&'a Key>,
+    pub(super) search: Option<&'a str>,
+    /// Without it: what matches best or, where nothing is searched for, the newest.
+    pub(super) ordering: Option<&'a str>,
+    pub(super) facets: bool,
+}
+
+/// A page of products and, where they are asked for, the facets of the whole list.
 pub(super) async fn list_products(
     app: &App,
-    mut filter: Filter,
-    category: Option<&Key>,
-    ordering: Option<&str>,
+    listing: Listing<'_>,
     paging: &Paging,
-) -> Result<Page<Product>> {
-    let sort = paging::ordering(ordering, SORTABLE, &[BY_ID.desc()], BY_ID)?;
+) -> Result<(Page<Product>, Option<Arc<Facets>>)> {
+    let sort = paging::ordering(listing.ordering, SORTABLE, &[BY_ID.desc()], BY_ID)?;
     let catalog = memory::current(app).await?;
-    if let Some(category) = category {
+    let mut filter = listing.filter;
+    if let Some(category) = listing.category {
         filter.categories = Some(catalog.tree.subtree(category));
     }
-    let engine = app.db.engine();
     let conn = app.db.replica().await?;
-    let products = store::list_products(&conn, engine, &filter, &sort, paging).await?;
-    let count = if paging.wants_count() {
-        let name = store::identity(engine, &filter);
-        let moves_with_stock = filter.in_stock.is_some() || filter.stock_below.is_some();
-        catalog
-            .count(
-                app,
-                name,
-                moves_with_stock,
-                store::count_products(&conn, engine, &filter),
-            )
-            .await?
-    } else {
-        0
+    let ways = match listing.search {
+        Some(text) => ways(app, &conn, text).await?,
+        None => Vec::new(),
     };
-    paging.page(products, count, |product| {
-        sort.iter().map(|key| key_of(product, key)).collect()
-    })
+    filter.search = ways.last().cloned();
+    let view = View {
+        app,
+        catalog: &catalog,
+        conn: &conn,
+    };
+    let count = match paging.wants_count() || listing.facets {
+        true => view.count(&filter).await?,
+        false => 0,
+    };
+    let page = if listing.ordering.is_none() && ways.len() > 1 {
+        view.best_first(&filter, &ways, paging, count).await?
+    } else {
+        let products = store::list_products(&conn, app.db.engine(), &filter, &sort, paging).await?;
+        paging.page(products, count, |product| {
+            sort.iter().map(|key| key_of(product, key)).collect()
+        })?
+    };
+    let facets = match listing.facets {
+        true => Some(facets(app, &catalog, &filter, count).await?),
+        false => None,
+    };
+    Ok((page, facets))
+}
+
+/// The ways in which products may match, the best first; one that nothing matches where there is no word.
+async fn ways(app: &App, conn: &Conn, text: &str) -> Result<Vec<Matching>> {
+    let (engine, words) = (app.db.engine(), search::words_of_query(text));
+    let anywhere = Matching::anywhere(engine, &words);
+    if words.is_empty() {
+        return Ok(vec![anywhere]);
+    }
+    let similar = match store::is_rare(conn, engine, &anywhere, FEW).await? {
+        true => spelling::similar(conn, &words).await?,
+        false => Vec::new(),
+    };
+    Ok(Matching::ways(engine, &words, &similar))
+}
+
+/// What a list is made from.
+struct View<'a> {
+    app: &'a App,
+    catalog: &'a Snapshot,
+    conn: &'a Conn,
+}
+
+impl View<'_> {
+    async fn count(&self, filter: &Filter) -> Result<i64> {
+        let engine = self.app.db.engine();
+        let name = store::identity(engine, filter);
+        let moves_with_stock = filter.in_stock.is_some() || filter.stock_below.is_some();
+        let count = store::count_products(self.conn, engine, filter);
+        self.catalog
+            .count(self.app, name, moves_with_stock, count)
+            .await
+    }
+
+    /// One way after the other until the page is full. The cursor has the place of the way and the id.
+    async fn best_first(
+        &self,
+        filter: &Filter,
+        ways: &[Matching],
+        paging: &Paging,
+        count: i64,
+    ) -> Result<Page<Product>> {
+        let engine = self.app.db.engine();
+        let (from, mut after) = match paging.after() {
+            None => (0, None),
+            Some([Value::Int(way), Value::Int(id)]) => (*way, Some(ProductId(*id))),
+            Some(_) => return Err(paging::foreign_cursor()),
+        };
+        let (mut skip, limit) = (paging.offset(), paging.limit());
+        let mut found: Vec<(i64, Product)> = Vec::new();
+        for (at, way) in (0i64..).zip(ways).skip(usize::try_from(from).unwrap_or(0)) {
+            let place = usize::try_from(at).unwrap_or(0);
+            let matching = match place.checked_sub(1).and_then(|before| ways.get(before)) {
+                Some(before) => way.but_not(engine, before),
+                None => way.clone(),
+            };
+            let filter = Filter {
+                search: Some(matching),
+                ..filter.clone()
+            };
+            if skip > 0 {
+                let here = self.count(&filter).await?;
+                if skip >= here {
+                    skip -= here;
+                    continue;
+                }
+            }
+            let missing = limit - i64::try_from(found.len()).unwrap_or(limit);
+            let window = (missing, skip);
+            let some = store::next_products(self.conn, engine, &filter, after, window).await?;
+            found.extend(some.into_iter().map(|product| (at, product)));
+            (after, skip) = (None, 0);
+            if i64::try_from(found.len()).unwrap_or(limit) >= limit {
+                break;
+            }
+        }
+        let page = paging.page(found, count, |(way, product)| {
+            vec![(*way).into(), product.id.into()]
+        })?;
+        Ok(page.map(|(_, product)| product))
+    }
 }
 
 /// By id, else by slug; hidden ones too when asked for.
@@ -93,7 +202,12 @@ pub(super) async fn low_stock_products(app: &App, paging: &Paging) -> Result<Pag
         stock_below,
         ..Filter::default()
     };
-    list_products(app, filter, None, Some("id"), paging).await
+    let listing = Listing {
+        filter,
+        ordering: Some("id"),
+        ..Listing::default()
+    };
+    Ok(list_products(app, listing, paging).await?.0)
 }
 
 fn key_of(product: &Product, key: &SortKey) -> Value {

@@ -11,8 +11,9 @@ use super::store::{self, Written};
 use crate::app::App;
 use crate::audit::{self, Action};
 use crate::caller::Admin;
+use crate::catalog::search::Words;
 use crate::catalog::slug::{self, Kind, slug_of};
-use crate::catalog::{self, categories, changed, images, search};
+use crate::catalog::{self, categories, changed, images};
 use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::ids::{CategoryId, ProductId, UserId};
@@ -145,19 +146,13 @@ pub(super) async fn insert_all(
         .collect();
     inventory::create_items(tx, &stock, by, now).await?;
 
-    let words: Vec<(ProductId, String)> = ids
+    let words: Vec<(ProductId, Words)> = ids
         .iter()
         .zip(products)
         .map(|(&id, p)| {
-            let skus = p
-                .plan
-                .variants
-                .iter()
-                .filter_map(|variant| variant.sku.as_deref());
-            (
-                id,
-                search::text_to_index([p.name, p.description].into_iter().chain(skus)),
-            )
+            let variants = p.plan.variants.iter();
+            let skus = variants.filter_map(|variant| variant.sku.as_deref());
+            (id, Words::of(p.name, skus, p.description))
         })
         .collect();
     store::learn_words(tx, engine, &words).await?;

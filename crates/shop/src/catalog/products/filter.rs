@@ -1,5 +1,6 @@
 //! Which products a list shows, and what it can be ordered by.
 
+use crate::catalog::search::Matching;
 use crate::ids::{CategoryId, ProductId};
 use crate::paging::SortKey;
 
@@ -9,7 +10,7 @@ pub(crate) struct Filter {
     pub(crate) is_active: Option<bool>,
     pub(crate) is_featured: Option<bool>,
     /// What to find in names, descriptions and SKUs.
-    pub(crate) search: Option<String>,
+    pub(crate) search: Option<Matching>,
     /// In one of these.
     pub(crate) categories: Option<Vec<CategoryId>>,
     pub(crate) min_price: Option<i64>,

@@ -250,7 +250,7 @@ impl Field for ImageUrl {
 
 /// Pieces that can be sold.
 #[derive(Debug)]
-pub(crate) struct Stock(i64);
+pub(crate) struct Stock(pub(in crate::catalog) i64);
 
 impl Field for Stock {
     fn read(node: &Node<'_>, reader: &mut Reader) -> Option<Self> {

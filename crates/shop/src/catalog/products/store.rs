@@ -9,9 +9,9 @@ use sha2::{Digest, Sha256};
 use super::filter::Filter;
 use super::plan::PlannedVariant;
 use super::product::{CategoryLabel, Product, ProductOption, Variant};
-use crate::catalog::images;
 use crate::catalog::memory::CountOf;
-use crate::catalog::search;
+use crate::catalog::search::{Matching, Words};
+use crate::catalog::{images, spelling};
 use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::ids::{CategoryId, ImageId, ProductId, VariantId};
@@ -94,22 +94,26 @@ pub(in crate::catalog) const STATEMENTS: &[&str] = &[
 
 /// The search table differs: FTS5 on SQLite, a column of lexemes on PostgreSQL. Both get words of ours as they are.
 struct SearchTable {
+    /// Are there so many at all, whoever may see them?
+    few: &'static str,
     matches: &'static str,
     forget: &'static str,
     learn: &'static str,
 }
 
 const SQLITE_SEARCH: SearchTable = SearchTable {
-    matches: "p.id IN (SELECT rowid FROM product_search WHERE words MATCH ?)",
+    few: "SELECT COUNT(*) FROM (SELECT rowid FROM product_search WHERE product_search MATCH $1 LIMIT $2) some_of_them",
+    matches: "p.id IN (SELECT rowid FROM product_search WHERE product_search MATCH ?)",
     forget: "DELETE FROM product_search WHERE rowid = $1",
-    learn: "INSERT INTO product_search (rowid, words) VALUES ($1, $2)",
+    learn: "INSERT INTO product_search (rowid, title, body) VALUES ($1, $2, $3)",
 };
 
 const POSTGRES_SEARCH: SearchTable = SearchTable {
+    few: "SELECT COUNT(*) FROM (SELECT f.product_id FROM product_search f
+      WHERE f.words @@ CAST(CAST($1 AS TEXT) AS tsquery) LIMIT $2) some_of_them",
     matches: "p.id IN (SELECT f.product_id FROM product_search f WHERE f.words @@ CAST(CAST(? AS TEXT) AS tsquery))",
     forget: "DELETE FROM product_search WHERE product_id = $1",
-    learn: "INSERT INTO product_search (product_id, words)
-      VALUES ($1, array_to_tsvector(string_to_array(CAST($2 AS TEXT), ' ')))",
+    learn: "INSERT INTO product_search (product_id, words) VALUES ($1, CAST(CAST($2 AS TEXT) AS tsvector))",
 };
 
 fn search_table(engine: Engine) -> &'static SearchTable {
@@ -126,7 +130,7 @@ pub(in crate::catalog) fn statements_of(engine: Engine) -> Vec<String> {
         ids: Some(vec![ProductId(1)]),
         is_active: Some(true),
         is_featured: Some(true),
-        search: Some("a".into()),
+        search: Some(Matching::anywhere(engine, &["a".to_owned()])),
         categories: Some(vec![CategoryId(1)]),
         min_price: Some(1),
         max_price: Some(2),
@@ -140,7 +144,10 @@ pub(in crate::catalog) fn statements_of(engine: Engine) -> Vec<String> {
     ];
     let page = shown(filtered(engine, SHOW, &all).window(1, 0), &sort);
     let count = filtered(engine, COUNT, &all);
+    let hits = filtered(engine, HITS, &all);
     vec![
+        hits.sql().into(),
+        search.few.into(),
         search.forget.into(),
         search.learn.into(),
         page.sql().into(),
@@ -149,6 +156,20 @@ pub(in crate::catalog) fn statements_of(engine: Engine) -> Vec<String> {
 }
 
 const COUNT: &str = "SELECT COUNT(*) FROM products p";
+
+const HITS: &str = "SELECT p.category_id, p.price_minor,
+    EXISTS (SELECT 1 FROM variants v JOIN stock_items s ON s.variant_id = v.id
+      WHERE v.product_id = p.id AND v.is_active = TRUE AND s.on_hand > s.reserved) AS in_stock
+  FROM products p";
+
+db::record! {
+    /// What facets are made of.
+    pub(super) struct Hit {
+        pub(super) category_id: Option<CategoryId>,
+        pub(super) price_minor: i64,
+        pub(super) in_stock: bool,
+    }
+}
 
 db::record! {
     struct Row {
@@ -215,6 +236,49 @@ pub(super) async fn find_product(conn: &Conn, key: &Key) -> Result<Option<Produc
         .then(SHOWN, [])
         .order("v.position, v.id");
     Ok(read(conn, found).await?.pop())
+}
+
+/// The next of those that match in one way, the newest first: those behind `after`, or behind the first `skip`.
+pub(super) async fn next_products(
+    conn: &Conn,
+    engine: Engine,
+    filter: &Filter,
+    after: Option<ProductId>,
+    (limit, skip): (i64, i64),
+) -> Result<Vec<Product>> {
+    let sort = [super::filter::BY_ID.desc()];
+    let page = filtered(engine, SHOW, filter)
+        .filter_some("p.id < ?", after)
+        .order(&columns(&sort))
+        .window(limit, skip);
+    read(conn, shown(page, &sort)).await
+}
+
+/// Does fewer than `few` match?
+pub(super) async fn is_rare(
+    conn: &Conn,
+    engine: Engine,
+    matching: &Matching,
+    few: i64,
+) -> Result<bool> {
+    let found: i64 = conn
+        .one(search_table(engine).few, args![matching.0.as_str(), few])
+        .await?;
+    Ok(found < few)
+}
+
+/// Up to `limit` of those that a filter lets through.
+pub(super) async fn hits(
+    conn: &Conn,
+    engine: Engine,
+    filter: &Filter,
+    limit: usize,
+) -> Result<Vec<Hit>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    Ok(filtered(engine, HITS, filter)
+        .window(limit, 0)
+        .all(conn)
+        .await?)
 }
 
 pub(super) async fn count_products(conn: &Conn, engine: Engine, filter: &Filter) -> Result<i64> {
@@ -429,17 +493,20 @@ pub(super) async fn drop_variant(tx: &Tx, id: VariantId, now: Time) -> Result<()
 pub(super) async fn learn_words(
     tx: &Tx,
     engine: Engine,
-    words: &[(ProductId, String)],
+    words: &[(ProductId, Words)],
 ) -> Result<()> {
     let table = search_table(engine);
     let ids: Vec<Vec<Value>> = words.iter().map(|&(id, _)| args_vec![id]).collect();
     let rows: Vec<Vec<Value>> = words
         .iter()
-        .map(|(id, words)| args_vec![*id, words])
+        .map(|(id, words)| match engine {
+            Engine::Sqlite => args_vec![*id, &words.title, &words.body],
+            Engine::Postgres => args_vec![*id, words.as_vector()],
+        })
         .collect();
     tx.execute_each(table.forget, &ids).await?;
     tx.execute_each(table.learn, &rows).await?;
-    Ok(())
+    spelling::learn(tx, words.iter().flat_map(|(_, words)| words.all())).await
 }
 
 pub(super) async fn forget_words(tx: &Tx, engine: Engine, id: ProductId) -> Result<()> {
@@ -460,7 +527,7 @@ fn walked(engine: Engine, filter: &Filter, sort: &[SortKey]) -> Filter {
     }
 }
 
-fn filtered(engine: Engine, head: &str, filter: &Filter) -> Select {
+pub(in crate::catalog) fn filtered(engine: Engine, head: &str, filter: &Filter) -> Select {
     // OFFSET keeps PostgreSQL from making a join of it, so that a page ends as soon as it is full.
     const STOCK: &str = "EXISTS (SELECT 1 FROM variants v JOIN stock_items s ON s.variant_id = v.id
       WHERE v.product_id = p.id AND v.is_active = TRUE AND s.on_hand > s.reserved
@@ -502,10 +569,10 @@ fn filtered(engine: Engine, head: &str, filter: &Filter) -> Select {
         None => {}
     }
     select = select.filter_some(BELOW, filter.stock_below);
-    if let Some(text) = &filter.search {
-        select = match search::query(engine, text) {
-            Some(query) => select.filter(search_table(engine).matches, [query.into()]),
-            None => select.filter("1 = 0", []),
+    if let Some(Matching(query)) = &filter.search {
+        select = match query.as_str() {
+            "" => select.filter("1 = 0", []),
+            query => select.filter(search_table(engine).matches, [query.into()]),
         };
     }
     match &filter.ids {

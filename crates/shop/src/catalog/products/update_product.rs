@@ -9,8 +9,9 @@ use super::store::{self, Written};
 use crate::app::App;
 use crate::audit::{self, Action};
 use crate::caller::Admin;
+use crate::catalog::search::Words;
 use crate::catalog::slug::{self, Kind};
-use crate::catalog::{self, changed, images, search};
+use crate::catalog::{self, changed, images};
 use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::ids::UserId;
@@ -159,16 +160,8 @@ async fn learn_words(
         .variants
         .iter()
         .filter_map(|variant| variant.sku.as_deref());
-    let before = search::text_to_index(
-        [old.name.as_str(), &old.description]
-            .into_iter()
-            .chain(old_skus),
-    );
-    let after = search::text_to_index(
-        [written.name, written.description]
-            .into_iter()
-            .chain(new_skus),
-    );
+    let before = Words::of(&old.name, old_skus, &old.description);
+    let after = Words::of(written.name, new_skus, written.description);
     if before == after {
         return Ok(());
     }

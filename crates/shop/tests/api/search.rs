@@ -1,0 +1,247 @@
+//! Searching: what comes first, what is forgiven, what can be counted, and that both engines find the same.
+
+use std::collections::BTreeMap;
+
+use db::Engine;
+use serde_json::{Value, json};
+
+use crate::support::{Person, TestShop};
+
+const PRODUCTS: &str = "/api/v1/products/";
+
+async fn list(shop: &TestShop, query: &str) -> Value {
+    shop.get(&format!("{PRODUCTS}?{query}"))
+        .expect(200)
+        .await
+        .json()
+}
+
+fn names_in(page: &Value) -> Vec<String> {
+    let results = page["results"].as_array().unwrap();
+    results
+        .iter()
+        .map(|product| product["name"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+async fn names(shop: &TestShop, query: &str) -> Vec<String> {
+    names_in(&list(shop, query).await)
+}
+
+async fn shelf(shop: &TestShop, admin: &Person) {
+    for (name, sku, description) in [
+        ("Desk lamp", "L-1", "For a laptop desk"),
+        ("Laptop", "LT-13", "Light"),
+        ("Laptop sleeve", "S-9", ""),
+        ("Headphones", "HP", "Hear your laptops sing"),
+        ("Straßenkarte", "M-1", "Für Köln"),
+        ("Keyboard", "KB", "Quiet keys"),
+    ] {
+        let body = json!({"name": name, "sku": sku, "description": description, "price": "10.00", "stock": 1});
+        shop.product_with(admin, body).await;
+    }
+}
+
+both! {
+    async fn what_is_called_so_comes_first(shop: TestShop) {
+        let admin = shop.admin().await;
+        shelf(&shop, &admin).await;
+        // Named so, the newest first; then those that only speak of it.
+        assert_eq!(names(&shop, "search=laptop").await, ["Laptop sleeve", "Laptop", "Headphones", "Desk lamp"]);
+        assert_eq!(names(&shop, "search=lap").await, ["Laptop sleeve", "Laptop", "Headphones", "Desk lamp"]);
+        assert_eq!(names(&shop, "search=l").await[3], "Desk lamp");
+        assert_eq!(names(&shop, "search=LT-13").await, ["Laptop"]);
+        assert_eq!(names(&shop, "search=strasse").await, ["Straßenkarte"]);
+        // An order of the client's own wins.
+        assert_eq!(names(&shop, "search=laptop&ordering=name").await, ["Desk lamp", "Headphones", "Laptop", "Laptop sleeve"]);
+        assert_eq!(names(&shop, "search=laptop&ordering=id").await[0], "Desk lamp");
+    }
+
+    async fn slips_are_forgiven_where_little_is_found(shop: TestShop) {
+        let admin = shop.admin().await;
+        shelf(&shop, &admin).await;
+        for (typed, meant) in [
+            ("labtop", "Laptop sleeve"), ("latpop", "Laptop sleeve"), ("laptp", "Laptop sleeve"), ("hedphons", "Headphones"),
+            ("keybord", "Keyboard"), ("strasenkarte", "Straßenkarte"), ("keyboards", "Keyboard"), ("labtop%20sleev", "Laptop sleeve"),
+        ] {
+            assert_eq!(names(&shop, &format!("search={typed}")).await.first().map(String::as_str), Some(meant), "{typed}");
+        }
+        // What was typed comes before what may have been meant.
+        shop.product_with(&admin, json!({"name": "Labtop", "price": 1})).await;
+        assert_eq!(names(&shop, "search=labtop").await[0], "Labtop");
+        for nothing in ["search=ltx", "search=L-2", "search=kb7", "search=xyzxyz", "search=laptop%20hammer"] {
+            assert_eq!(names(&shop, nothing).await, [""; 0], "{nothing}");
+        }
+        // A name that is changed is found anew and no longer as it was.
+        shop.patch(&format!("{PRODUCTS}6/")).by(&admin).json(json!({"name": "Typewriter", "description": ""})).expect(200).await;
+        assert_eq!(names(&shop, "search=typewritter").await, ["Typewriter"]);
+        assert_eq!(names(&shop, "search=keyboard").await, [""; 0]);
+    }
+
+    async fn a_search_can_be_walked_by_page_and_by_cursor(shop: TestShop) {
+        let admin = shop.admin().await;
+        for at in 0..7 {
+            let (name, text) = if at % 2 == 0 { (format!("Mug {at}"), "") } else { (format!("Cup {at}"), "as good as a mug") };
+            shop.product_with(&admin, json!({"name": name, "description": text, "price": 1})).await;
+        }
+        let all = names(&shop, "search=mug").await;
+        assert_eq!(all, ["Mug 6", "Mug 4", "Mug 2", "Mug 0", "Cup 5", "Cup 3", "Cup 1"]);
+        for start in ["search=mug&page_size=2", "search=mug&page_size=3&cursor="] {
+            let (mut seen, mut path) = (Vec::new(), format!("{PRODUCTS}?{start}"));
+            loop {
+                let page = shop.get(&path).expect(200).await.json();
+                seen.extend(names_in(&page));
+                assert!(page["count"].is_null() || page["count"] == 7);
+                match page["next"].as_str() {
+                    Some(next) => path = next.strip_prefix("https://shop.test").unwrap().to_owned(),
+                    None => break,
+                }
+            }
+            assert_eq!(seen, all, "{start}");
+        }
+        shop.get(&format!("{PRODUCTS}?search=mug&page=3")).expect(404).await;
+        let other = list(&shop, "ordering=name&page_size=2&cursor=").await["next"].as_str().unwrap().to_owned();
+        let cursor = other.split("cursor=").nth(1).unwrap();
+        shop.get(&format!("{PRODUCTS}?search=mug&cursor={cursor}")).expect(400).await;
+    }
+
+    async fn facets_count_what_their_filters_find(shop: TestShop) {
+        let admin = shop.admin().await;
+        for (name, parent) in [("Home", Value::Null), ("Kitchen", json!("home")), ("Garden", json!("home")), ("Books", Value::Null)] {
+            shop.post("/api/v1/categories/").by(&admin).json(json!({"name": name, "parent": parent})).expect(201).await;
+        }
+        for at in 0..30 {
+            let category = [Some("kitchen"), Some("garden"), Some("books"), None][at % 4];
+            let price = format!("{}.{:02}", (at * at) % 97, at);
+            let body = json!({"name": format!("Mug {at}"), "category": category, "price": price, "stock": at % 3});
+            shop.product_with(&admin, body).await;
+        }
+        assert!(list(&shop, "search=mug").await.get("facets").is_none());
+        for base in ["", "search=mug&", "category=home&", "search=mug&in_stock=true&min_price=5&"] {
+            let page = list(&shop, &format!("{base}facets=1&page_size=1")).await;
+            let (facets, count) = (&page["facets"], &page["count"]);
+            assert_eq!(facets["approximate"], false);
+            let found = async |more: String| list(&shop, &format!("{base}{more}")).await["count"].clone();
+            for category in facets["category"].as_array().unwrap() {
+                if !base.contains("category") {
+                    assert_eq!(found(format!("category={}", category["slug"].as_str().unwrap())).await, category["count"]);
+                }
+            }
+            let mut sum = 0;
+            for range in facets["price"].as_array().unwrap() {
+                let bounds = (range["min"].as_str().unwrap(), range["max"].as_str().unwrap());
+                if !base.contains("price") {
+                    assert_eq!(found(format!("min_price={}&max_price={}", bounds.0, bounds.1)).await, range["count"]);
+                }
+                sum += range["count"].as_i64().unwrap();
+            }
+            assert_eq!(&json!(sum), count);
+            let stock = &facets["availability"];
+            assert_eq!(&json!(stock["in_stock"].as_i64().unwrap() + stock["out_of_stock"].as_i64().unwrap()), count);
+            if !base.contains("stock") {
+                assert_eq!(found("in_stock=true".into()).await, stock["in_stock"]);
+            }
+        }
+        let facets = list(&shop, "facets=1&id__in=1").await["facets"].clone();
+        let names: Vec<_> = facets["category"].as_array().unwrap().iter().map(|c| c["name"].clone()).collect();
+        assert_eq!(names, [json!("Home"), json!("Kitchen")]);
+        shop.get(&format!("{PRODUCTS}?facets=2")).expect(400).await;
+    }
+
+    /// IN-03
+    async fn hostile_searches_are_words_and_quick(shop: TestShop) {
+        let admin = shop.admin().await;
+        shelf(&shop, &admin).await;
+        for hostile in [
+            "%28a%2B%29%2B%24", "%22%20OR%201%3D1", "NEAR%28a%20b%29", "title%3Alaptop", "%27%3A%2A%26%7C%21", "%2A", "-laptop", "%5Elaptop",
+            "a%00b", &"x".repeat(200), &"%F0%9F%92%A5".repeat(50), &"laptop%20".repeat(20),
+        ] {
+            let started = std::time::Instant::now();
+            let answer = shop.get(&format!("{PRODUCTS}?facets=1&search={hostile}")).send().await;
+            assert!([200, 400].contains(&answer.status.as_u16()), "{hostile}: {}", answer.text());
+            assert!(started.elapsed().as_secs() < 2, "{hostile}");
+        }
+        shop.get(&format!("{PRODUCTS}?search={}", "x".repeat(7000))).expect(400).await;
+        shop.get(&format!("{PRODUCTS}?regex=a")).expect(400).await;
+    }
+}
+
+/// The same goods on both engines are found by the same words, in the same order.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_engines_find_the_same() {
+    const WORDS: [&str; 14] = [
+        "lamp",
+        "laptop",
+        "laptops",
+        "Straße",
+        "naïve",
+        "mug",
+        "mugs",
+        "über",
+        "garden",
+        "gardening",
+        "x1",
+        "2000",
+        "Øre",
+        "家",
+    ];
+    let mut found: Vec<BTreeMap<String, Value>> = Vec::new();
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let shop = TestShop::on(engine).await;
+        let admin = shop.admin().await;
+        let mut state = 7usize;
+        let mut word = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            WORDS[(state >> 33) % WORDS.len()]
+        };
+        for at in 0..40 {
+            let name = format!("{} {}", word(), word());
+            let description = format!("{}, {}; {}!", word(), word(), word());
+            let body = json!({"name": name, "description": description, "sku": format!("K-{at}"), "price": at, "stock": at % 2});
+            shop.product_with(&admin, body).await;
+        }
+        let mut answers = BTreeMap::new();
+        let queries = [
+            "lamp",
+            "lap",
+            "laptop",
+            "labtop",
+            "strasse",
+            "strase",
+            "naive",
+            "UBER",
+            "gard",
+            "gardning",
+            "x1",
+            "200",
+            "ore",
+            "%E5%AE%B6",
+            "mug%20lamp",
+            "mgus",
+            "k-7",
+            "k",
+            "laptp%20gardn",
+            "nothing",
+            "m",
+        ];
+        for query in queries {
+            for more in [
+                "",
+                "&in_stock=true&page_size=3&page=1",
+                "&min_price=10&cursor=",
+                "&ordering=price",
+            ] {
+                let mut page = list(&shop, &format!("facets=1&search={query}{more}")).await;
+                page["results"] = names_in(&page).into();
+                answers.insert(format!("{query}{more}"), page);
+            }
+        }
+        found.push(answers);
+    }
+    let postgres = found.pop().unwrap();
+    for (query, page) in found.pop().unwrap() {
+        assert_eq!(page, postgres[&query], "{query}");
+    }
+}
