@@ -6,8 +6,10 @@
     reason = "a test ends where it fails"
 )]
 
+mod canary;
 mod commands;
 mod durability;
+mod javascript;
 mod limits;
 mod log_lines;
 mod repeats;

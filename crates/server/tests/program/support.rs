@@ -1,11 +1,14 @@
 //! Starts the binary in a folder of its own, and talks HTTP to it by hand: what is tested is how bytes arrive.
 
 use std::{
+    fs::File,
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
+    os::fd::AsFd,
     path::{Path, PathBuf},
     process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio},
     sync::atomic::{AtomicU32, Ordering},
+    thread::JoinHandle,
     time::Duration,
 };
 
@@ -177,6 +180,16 @@ impl Shop {
             lines.push(line);
         }
         lines
+    }
+
+    /// Reads the log from now on, up to the program's end: for those who make it write more than a pipe holds.
+    pub(crate) fn follow_log(&self) -> JoinHandle<String> {
+        let log = self.log.get_ref().as_fd().try_clone_to_owned().unwrap();
+        std::thread::spawn(move || {
+            let mut text = String::new();
+            File::from(log).read_to_string(&mut text).unwrap();
+            text
+        })
     }
 
     pub(crate) fn wait(&mut self) -> ExitStatus {

@@ -43,4 +43,5 @@ mod second_factor;
 mod sessions;
 mod shopping;
 mod statements;
+mod system_002;
 mod system_003;

@@ -77,7 +77,7 @@ async fn on_sale(shop: &TestShop) -> i64 {
 }
 
 /// A line for a shell as a request, with `token` for the one that it leaves open.
-fn curl(shop: &TestShop, token: &str, line: &str) -> Ask {
+pub fn curl(shop: &TestShop, token: &str, line: &str) -> Ask {
     let mut words = shell_words(line).into_iter().skip(1);
     let (mut method, mut path, mut headers, mut body) =
         ("GET".to_owned(), String::new(), Vec::new(), None);
@@ -86,12 +86,7 @@ fn curl(shop: &TestShop, token: &str, line: &str) -> Ask {
             "-X" => method = words.next().unwrap(),
             "-H" => headers.push(words.next().unwrap()),
             "-d" => body = words.next(),
-            url => {
-                path = url
-                    .strip_prefix("http://127.0.0.1:8000")
-                    .unwrap()
-                    .to_owned()
-            }
+            url => path = url.split_once(":8000").unwrap().1.to_owned(),
         }
     }
     let mut ask = shop.ask(&method, &path);
