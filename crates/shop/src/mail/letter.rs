@@ -3,7 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use lettre::Message;
-use lettre::message::{Mailbox, MultiPart};
+use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
+use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -50,13 +51,51 @@ impl Letter {
             .date(sent)
             .message_id(Some(format!("<{}@{}>", self.id, mailer.host)))
             .raw_header(automatic())
-            .multipart(MultiPart::alternative_plain_html(filled.text, filled.html))
+            .multipart(
+                MultiPart::alternative()
+                    .singlepart(part(ContentType::TEXT_PLAIN, filled.text))
+                    .singlepart(part(ContentType::TEXT_HTML, filled.html)),
+            )
             .map_err(|error| hopeless(error.to_string()).into())
     }
 }
 
+/// As it is where that may be (RFC 5322, 2.1.1): links are longer than what other encodings leave in one piece.
+fn part(kind: ContentType, body: String) -> SinglePart {
+    let body = body.replace("\r\n", "\n").replace('\r', "\n");
+    let plain = body.is_ascii() && !body.contains('\0');
+    let body = match plain && body.lines().all(|line| line.len() <= 998) {
+        true => {
+            let lines: String = body.lines().flat_map(|line| [line, "\r\n"]).collect();
+            Body::dangerous_pre_encoded(lines.into_bytes(), ContentTransferEncoding::SevenBit)
+        }
+        false => Body::new(body),
+    };
+    SinglePart::builder().header(kind).body(body)
+}
+
 /// RFC 3834: nobody's holiday answers this.
-fn automatic() -> lettre::message::header::HeaderValue {
-    let name = lettre::message::header::HeaderName::new_from_ascii_str("Auto-Submitted");
-    lettre::message::header::HeaderValue::new(name, "auto-generated".to_owned())
+fn automatic() -> HeaderValue {
+    let name = HeaderName::new_from_ascii_str("Auto-Submitted");
+    HeaderValue::new(name, "auto-generated".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn formatted(body: &str) -> String {
+        let part = part(ContentType::TEXT_PLAIN, body.to_owned());
+        String::from_utf8(part.formatted()).unwrap()
+    }
+
+    #[test]
+    fn a_link_stays_in_one_piece() {
+        let link = format!("https://shop.test/{}", "a".repeat(200));
+        let text = formatted(&format!("Go:\n{link}\r\nlone\rreturn"));
+        assert!(text.contains("7bit") && text.contains(&format!("Go:\r\n{link}\r\n")));
+        for other in [format!("{link} é"), "x".repeat(999)] {
+            assert!(!formatted(&other).contains("7bit"), "{other}");
+        }
+    }
 }
