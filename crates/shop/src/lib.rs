@@ -21,6 +21,7 @@ pub mod words;
 // The features; `tests/api/architecture.rs` has their order.
 pub mod accounts;
 pub mod addresses;
+pub mod analytics;
 pub mod audit;
 pub mod cart;
 pub mod catalog;
@@ -56,6 +57,7 @@ pub fn routes() -> Vec<Routes> {
         media::routes(),
         cart::routes(),
         orders::routes(),
+        analytics::routes(),
         privacy::routes(),
         payments::routes(),
         payments::sandbox_routes(),
@@ -86,6 +88,12 @@ pub fn jobs(app: &app::App) -> jobs::Runner {
         let app = swept.clone();
         async move { Ok(housekeeping::sweep(&app).await.map(drop)?) }
     });
+    let counting = app.clone();
+    let minute = std::time::Duration::from_secs(60);
+    let runner = runner.every(minute, "count_orders", move || {
+        let app = counting.clone();
+        async move { Ok(analytics::count_orders(&app).await.map(drop)?) }
+    });
     let runner = mail::jobs(app, runner);
     let runner = payments::jobs(app, runner);
     accounts::links::jobs(app, runner)
@@ -115,6 +123,7 @@ pub fn statements() -> Vec<String> {
         .chain(addresses::store::statements())
         .chain(orders::statements())
         .chain(payments::statements())
+        .chain(analytics::statements())
         .chain(check::statements())
         .chain(import::orders::statements())
         .collect()

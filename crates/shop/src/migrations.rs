@@ -37,6 +37,8 @@ pub const ALL: &[Migration] = &[
     both!("0010_mail"),
     both!("0011_addresses"),
     both!("0012_two_factor"),
+    both!("0013_orders"),
+    both!("0014_reports"),
     both!("0015_payments"),
     both!("0016_media"),
     both!("0017_search"),

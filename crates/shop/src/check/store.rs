@@ -110,6 +110,24 @@ pub(super) fn rules() -> Vec<Rule> {
             SHIPPED.into(),
         ),
         rule(
+            2,
+            "an order is counted in the reports as it stands",
+            "order",
+            COUNTED.into(),
+        ),
+        rule(
+            2,
+            "the totals of the reports are what is counted",
+            "slot",
+            SALES.into(),
+        ),
+        rule(
+            2,
+            "the totals of products are the lines of what is counted",
+            "product",
+            PRODUCT_SALES.into(),
+        ),
+        rule(
             3,
             "at most one successful payment",
             "order",
@@ -283,6 +301,35 @@ const SHIPPED: &str =
   WHERE NOT CASE WHEN o.fulfillment_status IN ('unfulfilled', 'processing') THEN l.shipped = 0
     WHEN o.fulfillment_status = 'partially_shipped' THEN l.shipped > 0 AND l.shipped < l.pieces
     ELSE l.shipped = l.pieces END";
+
+// But for those whose change waits to be counted.
+const COUNTED: &str = "SELECT o.id, 'status ' || o.status || ' of ' || CAST(o.total_minor AS TEXT) || ', counted '
+    || COALESCE(c.status || ' of ' || CAST(c.total_minor AS TEXT), 'nothing')
+  FROM orders o LEFT JOIN counted_orders c ON c.order_id = o.id
+  WHERE (c.order_id IS NULL OR c.status <> o.status OR c.total_minor <> o.total_minor
+      OR c.revenue_minor <> o.captured_minor - o.refunded_minor OR c.slot <> o.created_at / 900000000
+      OR c.paid_orders <> CASE WHEN o.payment_status IN ('paid', 'partially_refunded') THEN 1 ELSE 0 END)
+    AND NOT EXISTS (SELECT 1 FROM order_changes x WHERE x.order_id = o.id)";
+
+const SALES: &str = "SELECT slot, status || ' differs by ' || CAST(SUM(orders) AS TEXT) || ' orders of '
+    || CAST(SUM(total_minor) AS TEXT) || ', ' || CAST(SUM(paid_orders) AS TEXT) || ' paid with '
+    || CAST(SUM(revenue_minor) AS TEXT)
+  FROM (SELECT slot, status, orders, total_minor, paid_orders, revenue_minor FROM sales
+    UNION ALL
+    SELECT slot, status, -1, -total_minor, -paid_orders, -revenue_minor FROM counted_orders) x
+  GROUP BY slot, status
+  HAVING SUM(orders) <> 0 OR SUM(total_minor) <> 0 OR SUM(paid_orders) <> 0 OR SUM(revenue_minor) <> 0";
+
+const PRODUCT_SALES: &str = "SELECT COALESCE(MIN(product_id), 0), key || ' differs by '
+    || CAST(SUM(quantity) AS TEXT) || ' pieces of ' || CAST(SUM(revenue_minor) AS TEXT)
+  FROM (SELECT key, product_id, quantity, revenue_minor FROM product_sales
+    UNION ALL
+    SELECT CASE WHEN l.product_id IS NOT NULL THEN 'p:' || CAST(l.product_id AS TEXT)
+        WHEN l.sku IS NOT NULL THEN 's:' || l.sku ELSE 'n:' || l.product_name END,
+      l.product_id, -l.quantity, l.discount_minor - l.subtotal_minor
+    FROM order_lines l JOIN counted_orders c ON c.order_id = l.order_id
+    WHERE c.status NOT IN ('cancelled', 'expired')) x
+  GROUP BY key HAVING SUM(quantity) <> 0 OR SUM(revenue_minor) <> 0";
 
 const ONE_PAYMENT: &str = "SELECT order_id, CAST(COUNT(*) AS TEXT) || ' successful payments'
   FROM payments WHERE status = 'succeeded' GROUP BY order_id HAVING COUNT(*) > 1";

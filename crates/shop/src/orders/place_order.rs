@@ -209,14 +209,15 @@ async fn write_parts(
         .collect();
     let copies = lines.iter().map(|line| copy_of(order, line)).collect();
     let placed = Event::OrderPlaced { order_id: order };
-    let (short, lines, steps, event, cart) = join!(
+    let (short, lines, steps, event, change, cart) = join!(
         inventory::reserve(tx, order, &wanted, now),
         store::insert_lines(tx, order, copies),
         store::insert_first_steps(tx, order, user, now),
         events::record(tx, &placed, now),
+        store::note_change(tx, order),
         cart::consume_cart(tx, owner, cart),
     );
-    let (short, lines, (), (), ()) = (short?, lines?, steps?, event?, cart?);
+    let (short, lines, (), (), (), ()) = (short?, lines?, steps?, event?, change?, cart?);
     short.refuse(tx).await?;
     Ok(lines)
 }

@@ -1,7 +1,8 @@
 //! All SQL of orders.
 
-use db::{Conn, DbError, Select, Tx, Value, args};
+use db::{Conn, DbError, Select, Tx, Value, args, args_vec};
 use futures_util::future::try_join_all;
+use futures_util::try_join;
 
 use super::find_orders::{Access, Filter};
 use super::order::{
@@ -68,6 +69,11 @@ const HOLD_ORDER: &str = concat!(
 
 const LOCK_ORDER: &str = "UPDATE orders SET version = version WHERE id = $1";
 
+const NOTE_CHANGE: &str = "INSERT INTO order_changes (order_id) VALUES ($1)";
+const HAS_CHANGES: &str = "SELECT EXISTS (SELECT 1 FROM order_changes)";
+const LIST_CHANGES: &str = "SELECT id, order_id FROM order_changes ORDER BY id LIMIT $1";
+const FORGET_CHANGE: &str = "DELETE FROM order_changes WHERE id = $1";
+
 const SAVE_STATE: &str =
     "UPDATE orders SET status = $2, lifecycle = $3, confirmed_at = $4, payment_status = $5,
     fulfillment_status = $6, captured_minor = $7, refunded_minor = $8 WHERE id = $1";
@@ -115,6 +121,10 @@ pub fn statements() -> Vec<String> {
         INSERT_STEP,
         HOLD_ORDER,
         LOCK_ORDER,
+        NOTE_CHANGE,
+        HAS_CHANGES,
+        LIST_CHANGES,
+        FORGET_CHANGE,
         SAVE_STATE,
         SHIP_LINES,
         SET_PAYMENT_METHOD,
@@ -295,6 +305,28 @@ pub(super) async fn hold_order(tx: &Tx, order: OrderId, now: Time) -> Result<Ord
     Ok(tx.one(HOLD_ORDER, args![order, now]).await?)
 }
 
+/// Tells those who keep totals that the order is not what they counted. Nobody waits for the row.
+pub(super) async fn note_change(tx: &Tx, order: OrderId) -> db::Result<()> {
+    tx.execute(NOTE_CHANGE, args![order]).await.map(drop)
+}
+
+/// Whether any change waits to be counted.
+pub async fn has_changes(conn: &Conn) -> Result<bool> {
+    Ok(conn.one(HAS_CHANGES, args![]).await?)
+}
+
+/// Changes that wait to be counted, as (change, order): oldest first, and one order perhaps several times.
+pub async fn list_changes(tx: &Tx, most: i64) -> Result<Vec<(i64, OrderId)>> {
+    Ok(tx.all(LIST_CHANGES, args![most]).await?)
+}
+
+/// They are counted in this transaction.
+pub async fn forget_changes(tx: &Tx, changes: &[i64]) -> Result<()> {
+    let rows: Vec<_> = changes.iter().map(|&id| args_vec![id]).collect();
+    tx.execute_each(FORGET_CHANGE, &rows).await?;
+    Ok(())
+}
+
 /// Holds the row as it is.
 pub(super) async fn lock_order(tx: &Tx, order: OrderId) -> Result<()> {
     tx.execute(LOCK_ORDER, args![order]).await?;
@@ -319,7 +351,7 @@ pub(super) async fn save_state(
         captured_minor,
         refunded_minor,
     ];
-    tx.execute(SAVE_STATE, row).await?;
+    try_join!(tx.execute(SAVE_STATE, row), note_change(tx, order))?;
     Ok(())
 }
 

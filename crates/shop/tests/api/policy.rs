@@ -72,6 +72,9 @@ GET    /payments/{id}/                  404 + 404 +
 POST   /payments/{id}/refund/           401 403 403 +
 GET    /payments/sandbox/{reference}/   + + + +
 POST   /payments/sandbox/{reference}/   + + + +
+GET    /orders/sales_report/            401 403 403 +
+GET    /orders/export/                  401 403 403 +
+GET    /products/analytics/             401 403 403 +
 GET    /health/                         + + + +
 GET    /livez/                          + + + +
 GET    /readyz/                         + + + +

@@ -50,6 +50,12 @@ const INSERT_STEPS: Bulk = Bulk {
     tail: "",
 };
 
+const INSERT_CHANGES: Bulk = Bulk {
+    head: "INSERT INTO order_changes (order_id)",
+    columns: 1,
+    tail: "",
+};
+
 const INSERT_PAYMENTS: Bulk = Bulk {
     head: "INSERT INTO payments (order_id, provider, provider_payment_id, amount_minor, captured_minor, currency, status,
     created_at, updated_at)",
@@ -60,7 +66,13 @@ const INSERT_PAYMENTS: Bulk = Bulk {
 pub fn statements() -> Vec<String> {
     let known = Select::new(SELECT_KNOWN).filter_in("v.sku", ["A"]);
     let present = Select::new(SELECT_PRESENT).filter_in("external_id", ["1"]);
-    let bulks = [INSERT_ORDERS, INSERT_LINES, INSERT_STEPS, INSERT_PAYMENTS];
+    let bulks = [
+        INSERT_ORDERS,
+        INSERT_LINES,
+        INSERT_STEPS,
+        INSERT_CHANGES,
+        INSERT_PAYMENTS,
+    ];
     let bulks = bulks
         .iter()
         .flat_map(|bulk| Bulk::SIZES.iter().map(|rows| bulk.sql(*rows)));
@@ -143,6 +155,8 @@ pub(super) async fn insert(
         }
         INSERT_LINES.run::<i64>(tx, &lines).await?;
         INSERT_STEPS.run::<i64>(tx, &steps).await?;
+        let changes: Vec<Vec<Value>> = ids.values().map(|&order| args_vec![order]).collect();
+        INSERT_CHANGES.run::<i64>(tx, &changes).await?;
         INSERT_PAYMENTS.run::<i64>(tx, &payments).await?;
         Ok(ids.len() as u64)
     })
