@@ -91,6 +91,8 @@ pub struct Config {
     pub shutdown_timeout: Duration,
     /// `max-age` of catalog answers for a CDN; zero = `no-cache`.
     pub catalog_max_age: Duration,
+    /// How long an order of an online method may stay unpaid.
+    pub unpaid_order_ttl: Duration,
     pub low_stock_threshold: i64,
     pub cart_max_quantity: i64,
     pub cart_max_lines: i64,
@@ -287,6 +289,7 @@ fn build(r: &mut Reader) -> Result<Config> {
         request_timeout: r.duration("REQUEST_TIMEOUT", "30s")?,
         shutdown_timeout: r.duration("SHUTDOWN_TIMEOUT", "30s")?,
         catalog_max_age: r.duration("CATALOG_MAX_AGE", "0s")?,
+        unpaid_order_ttl: r.duration("UNPAID_ORDER_TTL", "24h")?,
         low_stock_threshold: r.number("LOW_STOCK_THRESHOLD", 10, 0..=1_000_000_000)?,
         cart_max_quantity: r.number("CART_MAX_QUANTITY", 9999, 1..=1_000_000)?,
         cart_max_lines: r.number("CART_MAX_LINES", 500, 1..=10_000)?,

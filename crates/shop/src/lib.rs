@@ -94,6 +94,11 @@ pub fn jobs(app: &app::App) -> jobs::Runner {
         let app = counting.clone();
         async move { Ok(analytics::count_orders(&app).await.map(drop)?) }
     });
+    let expiring = app.clone();
+    let runner = runner.every(minute, "expire_orders", move || {
+        let app = expiring.clone();
+        async move { Ok(orders::expire_orders(&app).await.map(drop)?) }
+    });
     let runner = mail::jobs(app, runner);
     let runner = payments::jobs(app, runner);
     accounts::links::jobs(app, runner)

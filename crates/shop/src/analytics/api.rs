@@ -116,8 +116,10 @@ struct LowStockOut {
 
 async fn show_analytics(State(app): State<App>, _: Admin) -> Result<Response> {
     let shown = dashboard::dashboard(&app).await?;
-    let mut orders_by_status: BTreeMap<&str, i64> =
-        Status::ALL.iter().map(|status| (status.as_str(), 0)).collect();
+    let mut orders_by_status: BTreeMap<&str, i64> = Status::ALL
+        .iter()
+        .map(|status| (status.as_str(), 0))
+        .collect();
     for (status, orders) in &shown.orders_by_status {
         orders_by_status.insert(status.as_str(), *orders);
     }
@@ -198,7 +200,10 @@ impl ReportQuery {
         };
         let from = day("date_from", self.date_from.as_deref());
         let to = day("date_to", self.date_to.as_deref());
-        if self.days.is_some_and(|days| !(1..=MOST_DAYS).contains(&days)) {
+        if self
+            .days
+            .is_some_and(|days| !(1..=MOST_DAYS).contains(&days))
+        {
             faults.push(fault("days", &format!("From 1 to {MOST_DAYS}.")));
         }
         if self.days.is_some() && self.date_from.is_some() {

@@ -35,15 +35,21 @@ async fn count_some(tx: &Tx) -> Result<u64> {
     let now = store::countable(tx, &ids).await?;
 
     let before: HashMap<OrderId, Counted> = before.into_iter().map(|c| (c.order_id, c)).collect();
-    let mut sales: BTreeMap<(i64, Status), Sums> = BTreeMap::new();
+    let mut sales: BTreeMap<(i64, &'static str), Sums> = BTreeMap::new();
     // What came to the placed orders (+1), and what is none of them any more (-1).
     let mut moved: HashMap<OrderId, i64> = HashMap::new();
     for order in &now {
         let old = before.get(&order.order_id);
         if let Some(old) = old {
-            sales.entry((old.slot, old.status)).or_default().add(old, -1);
+            sales
+                .entry((old.slot, old.status.as_str()))
+                .or_default()
+                .add(old, -1);
         }
-        sales.entry((order.slot, order.status)).or_default().add(order, 1);
+        sales
+            .entry((order.slot, order.status.as_str()))
+            .or_default()
+            .add(order, 1);
         let (was, is) = (old.is_some_and(Counted::is_placed), order.is_placed());
         if was != is {
             moved.insert(order.order_id, if is { 1 } else { -1 });

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::orders::{self, Access, Filter, Order, Status};
 use crate::paging::Paging;
 
-pub use super::store::{LowStock, TopProduct};
+pub(super) use super::store::{LowStock, TopProduct};
 
 /// How many products and orders are shown.
 const SHOWN: i64 = 10;
@@ -37,10 +37,16 @@ pub async fn dashboard(app: &App) -> Result<Dashboard> {
     let (products, categories) = store::counts(&conn).await?;
     Ok(Dashboard {
         revenue_minor: by_status.iter().map(|&(_, _, revenue)| revenue).sum(),
-        orders_by_status: by_status.iter().map(|&(status, orders, _)| (status, orders)).collect(),
+        orders_by_status: by_status
+            .iter()
+            .map(|&(status, orders, _)| (status, orders))
+            .collect(),
         top_products: store::top_products(&conn, SHOWN).await?,
         low_stock: store::low_stock(&conn, app.config.low_stock_threshold, SHOWN).await?,
-        recent_orders: recent.into_iter().take(usize::try_from(SHOWN).unwrap_or(10)).collect(),
+        recent_orders: recent
+            .into_iter()
+            .take(usize::try_from(SHOWN).unwrap_or(10))
+            .collect(),
         products,
         categories,
     })

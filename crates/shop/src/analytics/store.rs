@@ -103,13 +103,15 @@ const HOLD_TOTALS: &str = "UPDATE generations SET value = value + 1 WHERE area =
 const SELECT_COUNTED: &str =
     "SELECT order_id, slot, status, total_minor, paid_orders, revenue_minor FROM counted_orders";
 
-const SELECT_COUNTABLE: &str = "SELECT id AS order_id, created_at, status, payment_status, total_minor,
+const SELECT_COUNTABLE: &str =
+    "SELECT id AS order_id, created_at, status, payment_status, total_minor,
     captured_minor, refunded_minor FROM orders";
 
 const SELECT_LINES: &str = "SELECT order_id, product_id, sku, product_name, quantity,
     subtotal_minor - discount_minor AS revenue_minor FROM order_lines";
 
-const ADD_SALES: &str = "INSERT INTO sales (slot, status, orders, total_minor, paid_orders, revenue_minor)
+const ADD_SALES: &str =
+    "INSERT INTO sales (slot, status, orders, total_minor, paid_orders, revenue_minor)
   VALUES ($1, $2, $3, $4, $5, $6)
   ON CONFLICT (slot, status) DO UPDATE SET orders = sales.orders + excluded.orders,
     total_minor = sales.total_minor + excluded.total_minor,
@@ -129,18 +131,22 @@ const KEEP_COUNTED: &str =
   ON CONFLICT (order_id) DO UPDATE SET slot = excluded.slot, status = excluded.status,
     total_minor = excluded.total_minor, paid_orders = excluded.paid_orders, revenue_minor = excluded.revenue_minor";
 
-const SALES: &str = "SELECT slot, status, orders, total_minor, paid_orders, revenue_minor FROM sales
+const SALES: &str =
+    "SELECT slot, status, orders, total_minor, paid_orders, revenue_minor FROM sales
   WHERE slot >= $1 AND slot < $2";
 
-const BY_STATUS: &str = "SELECT status, CAST(SUM(orders) AS BIGINT), CAST(SUM(revenue_minor) AS BIGINT)
+const BY_STATUS: &str =
+    "SELECT status, CAST(SUM(orders) AS BIGINT), CAST(SUM(revenue_minor) AS BIGINT)
   FROM sales GROUP BY status";
 
-const TOP_PRODUCTS: &str = "SELECT s.product_id, COALESCE(p.name, s.product_name) AS product_name, s.sku, s.quantity,
+const TOP_PRODUCTS: &str =
+    "SELECT s.product_id, COALESCE(p.name, s.product_name) AS product_name, s.sku, s.quantity,
     s.revenue_minor
   FROM product_sales s LEFT JOIN products p ON p.id = s.product_id
   WHERE s.quantity > 0 ORDER BY s.quantity DESC, s.revenue_minor DESC, s.key LIMIT $1";
 
-const LOW_STOCK: &str = "SELECT p.id, p.name, p.slug, CAST(SUM(s.on_hand - s.reserved) AS BIGINT) AS stock
+const LOW_STOCK: &str =
+    "SELECT p.id, p.name, p.slug, CAST(SUM(s.on_hand - s.reserved) AS BIGINT) AS stock
   FROM products p JOIN variants v ON v.product_id = p.id JOIN stock_items s ON s.variant_id = v.id
   WHERE p.is_active = TRUE AND v.is_active = TRUE
   GROUP BY p.id, p.name, p.slug HAVING SUM(s.on_hand - s.reserved) < CAST($1 AS BIGINT)
@@ -211,7 +217,7 @@ pub(super) async fn lines(conn: &Conn, orders: &[OrderId]) -> Result<Vec<Line>> 
     Ok(select.all(conn).await?)
 }
 
-pub(super) async fn add_sales(tx: &Tx, sales: &BTreeMap<(i64, Status), Sums>) -> Result<()> {
+pub(super) async fn add_sales(tx: &Tx, sales: &BTreeMap<(i64, &'static str), Sums>) -> Result<()> {
     let rows: Vec<Vec<Value>> = sales
         .iter()
         .filter(|(_, sums)| **sums != Sums::default())

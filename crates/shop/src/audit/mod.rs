@@ -21,6 +21,8 @@ crate::words! {
         ProductCreated = "product.created",
         ProductUpdated = "product.updated",
         ProductDeleted = "product.deleted",
+        StockReceived = "stock.received",
+        StockAdjusted = "stock.adjusted",
         CategoryCreated = "category.created",
         CategoryUpdated = "category.updated",
         CategoryDeleted = "category.deleted",

@@ -16,6 +16,7 @@ pub mod products;
 mod search;
 mod slug;
 mod spelling;
+mod stock;
 mod store;
 
 use db::Value;
@@ -46,6 +47,7 @@ pub fn routes() -> Vec<Routes> {
         products::api::routes(),
         images::api::routes(),
         bulk::api::routes(),
+        stock::api::routes(),
     ]
 }
 
@@ -57,6 +59,7 @@ pub fn statements() -> Vec<&'static str> {
         images::store::STATEMENTS,
         bulk::store::STATEMENTS,
         spelling::store::STATEMENTS,
+        stock::store::STATEMENTS,
     ]
     .concat()
 }

@@ -115,6 +115,7 @@ const ALIASES: &[Alias] = &[
     alias(POST, "cart/add", "cart/items"),
     alias(DELETE, "cart", "cart/clear"),
     alias(ITEM, "cart/{id}", "cart/items/{id}"),
+    alias(GET, "admin/orders/export", "orders/export"),
     alone(POST, "orders/create", "orders"),
     alone(POST, "orders/create_order", "orders"),
     alias(PATCH, "orders/{any}/status", "orders/{any}/update_status"),

@@ -14,10 +14,10 @@ pub async fn adjust_by(
     tx: &Tx,
     deltas: &[(VariantId, i64)],
     actor: Option<UserId>,
-    reason: &'static str,
+    reason: &str,
     now: Time,
 ) -> Result<()> {
-    let movements: Vec<Movement> = in_order(deltas)
+    let movements: Vec<Movement<'_>> = in_order(deltas)
         .into_iter()
         .map(|(variant, quantity)| Movement {
             variant,

@@ -1,6 +1,6 @@
 //! Sets what can be sold to a figure that somebody counted or decided.
 
-use db::Tx;
+use db::{Conn, Tx};
 
 use super::stock::{Kind, Movement};
 use super::store;
@@ -16,12 +16,17 @@ pub async fn hold(tx: &Tx, variants: &[VariantId]) -> Result<()> {
     Ok(())
 }
 
+/// What lies on the shelf and what of it is promised, for a variant whose item is held.
+pub async fn figures(conn: &Conn, variant: VariantId) -> Result<(i64, i64)> {
+    store::figures(conn, variant).await
+}
+
 /// Makes on hand − reserved equal to each `sellable`; what is reserved stays reserved. No difference, no movement.
 pub async fn adjust_to(
     tx: &Tx,
     figures: &[(VariantId, i64)],
     actor: Option<UserId>,
-    reason: &'static str,
+    reason: &str,
     now: Time,
 ) -> Result<()> {
     let mut sorted = figures.to_vec();
@@ -29,7 +34,7 @@ pub async fn adjust_to(
     let variants: Vec<VariantId> = sorted.iter().map(|&(variant, _)| variant).collect();
     // Locked first: the difference is only right as long as nobody else moves.
     let current = store::lock_items(tx, &variants).await?;
-    let movements: Vec<Movement> = sorted
+    let movements: Vec<Movement<'_>> = sorted
         .iter()
         .zip(current)
         .map(|(&(variant, sellable), current)| Movement {

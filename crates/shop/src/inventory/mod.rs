@@ -18,7 +18,7 @@ mod stock;
 mod store;
 
 pub use adjust_by::adjust_by;
-pub use adjust_to::{adjust_to, hold};
+pub use adjust_to::{adjust_to, figures, hold};
 pub use move_stock::{create_items, give_back, receive, release, sell};
 pub use out_of_stock::{ShortLine, out_of_stock};
 pub use reserve::{Short, reserve};

@@ -24,7 +24,7 @@ pub async fn receive(
     tx: &Tx,
     lines: &[(VariantId, i64)],
     actor: Option<UserId>,
-    reason: &'static str,
+    reason: &str,
     now: Time,
 ) -> Result<()> {
     all(tx, Kind::Received, lines, None, actor, reason, now).await
@@ -96,10 +96,10 @@ async fn all(
     lines: &[(VariantId, i64)],
     order: Option<OrderId>,
     actor: Option<UserId>,
-    reason: &'static str,
+    reason: &str,
     now: Time,
 ) -> Result<()> {
-    let movements: Vec<Movement> = in_order(lines)
+    let movements: Vec<Movement<'_>> = in_order(lines)
         .into_iter()
         .map(|(variant, quantity)| Movement {
             variant,

@@ -22,7 +22,7 @@ pub async fn reserve(
     now: Time,
 ) -> Result<Short> {
     let wanted = in_order(lines);
-    let movements: Vec<Movement> = wanted
+    let movements: Vec<Movement<'_>> = wanted
         .iter()
         .map(|&(variant, quantity)| Movement {
             variant,

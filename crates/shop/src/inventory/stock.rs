@@ -41,13 +41,13 @@ impl Kind {
 
 /// One row of `stock_movements` to be: `quantity` is signed for `adjusted`, positive for all others.
 #[derive(Clone, Debug)]
-pub(super) struct Movement {
+pub(super) struct Movement<'a> {
     pub(super) variant: VariantId,
     pub(super) kind: Kind,
     pub(super) quantity: i64,
     pub(super) order: Option<OrderId>,
     pub(super) actor: Option<UserId>,
-    pub(super) reason: &'static str,
+    pub(super) reason: &'a str,
 }
 
 /// Lines in locking order, one a variant, without those of quantity 0.

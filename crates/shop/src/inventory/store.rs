@@ -27,6 +27,9 @@ const LOCK_ITEM: &str = "UPDATE stock_items SET on_hand = on_hand
   WHERE variant_id = $1 AND location_id = 1
   RETURNING on_hand - reserved";
 
+const FIGURES: &str =
+    "SELECT on_hand, reserved FROM stock_items WHERE variant_id = $1 AND location_id = 1";
+
 const FIND_SHORT_LINE: &str =
     "SELECT p.id AS product_id, v.id AS variant_id, p.name AS product_name, v.title AS variant_title,
     CAST($2 AS BIGINT) AS requested, COALESCE(s.on_hand - s.reserved, 0) AS available
@@ -39,12 +42,17 @@ pub const STATEMENTS: &[&str] = &[
     INSERT_MOVEMENT,
     INSERT_ITEM,
     LOCK_ITEM,
+    FIGURES,
     FIND_SHORT_LINE,
 ];
 
 /// Changes stock items and writes the rows that say why; the only way to change them. Returns the places of the
 /// movements that the figures do not allow: then the transaction must not be committed.
-pub(super) async fn move_stock(tx: &Tx, movements: &[Movement], now: Time) -> Result<Vec<usize>> {
+pub(super) async fn move_stock(
+    tx: &Tx,
+    movements: &[Movement<'_>],
+    now: Time,
+) -> Result<Vec<usize>> {
     let changes = movements.iter().map(|m| {
         let (on_hand, reserved) = m.kind.effect(m.quantity);
         args_vec![m.variant, on_hand, reserved]
@@ -90,6 +98,11 @@ pub(super) async fn lock_items(tx: &Tx, variants: &[VariantId]) -> Result<Vec<i6
         sellable.push(tx.one(LOCK_ITEM, args![variant]).await?);
     }
     Ok(sellable)
+}
+
+/// (on hand, reserved)
+pub(super) async fn figures(conn: &Conn, variant: VariantId) -> Result<(i64, i64)> {
+    Ok(conn.one(FIGURES, args![variant]).await?)
 }
 
 /// What is left of variants that were refused, with the names of their products. Reads ahead into the catalog, for

@@ -5,7 +5,7 @@ use futures_util::future::BoxFuture;
 use futures_util::try_join;
 
 use super::find_orders::{Access, find_order};
-use super::order::{Order, OrderLine, OrderRef, OrderRow, Source, Status};
+use super::order::{Order, OrderLine, OrderRef, OrderRow, Source, State, Status, Step};
 use super::store;
 use crate::clock::Time;
 use crate::error::{Code, Error, Result};
@@ -47,7 +47,6 @@ pub async fn still_as(tx: &Tx, order: OrderId, seen: AsSeen<'_, Order>) -> Resul
 /// Carries out a command; 409 `invalid_transition` when it is impossible from here.
 pub async fn advance(tx: &Tx, held: &Held, command: Status, actor: Option<UserId>) -> Result<()> {
     let order = &held.row;
-    let now = order.updated_at;
     let (state, step) = order
         .state()
         .after(command)
@@ -55,6 +54,28 @@ pub async fn advance(tx: &Tx, held: &Held, command: Status, actor: Option<UserId
     if command == Status::Paid {
         return crate::ON_PAID_BY_HAND(tx, order, actor).await;
     }
+    take(tx, held, command, (state, step), actor).await
+}
+
+/// Ends an order whose time to be paid is over; `false` when it is none of those any more.
+pub(super) async fn expire(tx: &Tx, held: &Held) -> Result<bool> {
+    match held.row.state().expired() {
+        Some(next) => take(tx, held, Status::Expired, next, None)
+            .await
+            .map(|()| true),
+        None => Ok(false),
+    }
+}
+
+async fn take(
+    tx: &Tx,
+    held: &Held,
+    command: Status,
+    (state, step): (State, Step),
+    actor: Option<UserId>,
+) -> Result<()> {
+    let order = &held.row;
+    let now = order.updated_at;
     let confirmed_at = order.confirmed_at.or(state.confirmed.then_some(now));
     let money = (order.captured_minor, order.refunded_minor);
     let event = match command {
@@ -85,7 +106,7 @@ async fn entail(
 ) -> Result<()> {
     let Held { row, .. } = held;
     match command {
-        Status::Cancelled => {
+        Status::Cancelled | Status::Expired => {
             inventory::release(tx, row.id, &held.promised(), actor, now).await?;
             crate::ON_ORDER_END(tx, row).await
         }

@@ -1,8 +1,10 @@
 //! The HTTP face of orders.
 
+use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, StatusCode};
-use axum::response::Response;
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -12,6 +14,7 @@ use utoipa::openapi::schema::{
 };
 
 use super::cancel_order::{self, Canceller};
+use super::csv;
 use super::find_orders::{self, Access, Filter};
 use super::names::{hash_order_token, order_token};
 use super::order::{
@@ -29,7 +32,7 @@ use crate::http::extract::{IfMatch, In, Json, Keyed, PathText, Query, TextOr, mo
 use crate::http::{Op, Routes, WithHeader, created, json_text, ok, tagged};
 use crate::ids::{AddressId, OrderId, OrderLineId, ProductId, UserId, VariantId};
 use crate::paging::Paging;
-use crate::values::{Decimal, Email};
+use crate::values::{Decimal, Email, Text};
 use crate::{input, query};
 
 pub fn routes() -> Routes {
@@ -53,6 +56,7 @@ pub fn routes() -> Routes {
     .query::<OrderQuery>();
     let cancel_op = Op::new("cancel_order", "Cancel an order; its stock is given back")
         .shopper()
+        .body::<CancelIn>()
         .conditional()
         .answers::<OrderOut>(200)
         .errors(&[Code::NotCancellable]);
@@ -62,6 +66,11 @@ pub fn routes() -> Routes {
         .conditional()
         .answers::<OrderOut>(200)
         .errors(&[Code::InvalidTransition]);
+    let export_op = Op::new("export_orders", "Orders as CSV, newest first")
+        .describe("One line an order. A cell that a spreadsheet would run as a formula begins with an apostrophe.")
+        .admin()
+        .query::<ExportQuery>()
+        .answers_file(200, "text/csv");
     Routes::tag("orders")
         .post("/orders/", place, place_op)
         .get("/orders/", list, list_op.lists::<OrderOut>())
@@ -73,6 +82,7 @@ pub fn routes() -> Routes {
                 .tagged()
                 .answers::<OrderOut>(200),
         )
+        .get("/orders/export/", export, export_op)
         .post("/orders/{id}/cancel/", cancel, cancel_op)
         .patch("/orders/{id}/update_status/", change_status, status_op)
 }
@@ -81,6 +91,8 @@ pub fn routes() -> Routes {
 const ORDER_TOKEN: &str = "x-order-token";
 /// Characters of an address or a note.
 const LONGEST_TEXT: usize = 4000;
+/// Orders that an export reads at a time.
+const EXPORTED: i64 = 100;
 
 input! {
     /// Body of `POST orders/`; all of it is optional.
@@ -107,6 +119,17 @@ input! {
     /// Body of `PATCH orders/{id}/update_status/`.
     struct StatusIn {
         status: Status,
+        /// Kept in the history beside the step.
+        note: Option<Text<1000>>,
+    }
+}
+
+input! {
+    /// Body of `POST orders/{id}/cancel/`; none is needed.
+    struct CancelIn {
+        /// Why; kept in the history beside the step.
+        #[also("reason")]
+        note: Option<Text<1000>>,
     }
 }
 
@@ -122,6 +145,21 @@ query! {
         /// Part of the order number or the email address.
         search: Option<String>,
         paging: Paging,
+    }
+}
+
+query! {
+    /// The filters of the list.
+    struct ExportQuery {
+        status: Option<Status>,
+        /// An id or an email address.
+        user: Option<String>,
+        /// A day in the shop's time zone or a moment.
+        date_from: Option<String>,
+        /// A day (to its end) or a moment.
+        date_to: Option<String>,
+        /// Part of the order number or the email address.
+        search: Option<String>,
     }
 }
 
@@ -197,6 +235,7 @@ async fn cancel(
     headers: HeaderMap,
     PathText(order): PathText,
     if_match: IfMatch,
+    In(body): In<CancelIn>,
 ) -> Result<Response> {
     let by = match admin {
         Some(admin) => Canceller::Staff(admin),
@@ -205,7 +244,8 @@ async fn cancel(
     let access = access(user.as_ref(), &headers);
     let look = as_seen(&app, &if_match);
     let (order, seen) = (OrderRef::parse(&order), if_match.given(&look));
-    let order = cancel_order::cancel_order(&app, by, &order, &access, seen).await?;
+    let order =
+        cancel_order::cancel_order(&app, by, &order, &access, &said(body.note), seen).await?;
     Ok(tagged(StatusCode::OK, &OrderOut::new(&app, &order)))
 }
 
@@ -218,8 +258,44 @@ async fn change_status(
 ) -> Result<Response> {
     let look = as_seen(&app, &if_match);
     let (order, seen) = (OrderRef::parse(&order), if_match.given(&look));
-    let order = update_status::update_status(&app, &admin, &order, body.status, seen).await?;
+    let (status, note) = (body.status, said(body.note));
+    let order = update_status::update_status(&app, &admin, &order, status, &note, seen).await?;
     Ok(tagged(StatusCode::OK, &OrderOut::new(&app, &order)))
+}
+
+fn said(note: Option<Text<1000>>) -> String {
+    note.map(String::from).unwrap_or_default()
+}
+
+/// Reads a page of orders when the client has taken the one before, so that any number of them needs little memory.
+async fn export(
+    State(app): State<App>,
+    _: Admin,
+    Query(query): Query<ExportQuery>,
+) -> Result<Response> {
+    let filter = query.into_filter(&app)?;
+    let day = app.clock.now().day(&app.config.time_zone);
+    let pages = stream::try_unfold(Some(Vec::new()), move |seen| {
+        let (app, filter) = (app.clone(), filter.clone());
+        async move {
+            let Some(seen) = seen else { return Ok(None) };
+            let is_first = seen.is_empty();
+            let paging = Paging::new(1, EXPORTED, Some(seen));
+            let conn = app.db.read().await?;
+            let orders = find_orders::list_orders(&conn, &Access::All, &filter, &paging).await?;
+            let page = paging.page(orders, 0, |_| Vec::new())?;
+            let mut text = String::from(if is_first { csv::HEADER } else { "" });
+            text.extend(page.results.iter().map(|order| csv::line(&app, order)));
+            let last = page.results.last().filter(|_| page.next.is_some());
+            let next = last.map(|last| vec![last.row.created_at.into(), last.row.id.into()]);
+            Ok::<_, Error>(Some((text, next)))
+        }
+    });
+    let name = format!("attachment; filename=\"orders-{day}.csv\"");
+    Ok(Body::from_stream(pages)
+        .into_response()
+        .with_header(header::CONTENT_TYPE, "text/csv; charset=utf-8")
+        .with_header(header::CONTENT_DISPOSITION, &name))
 }
 
 fn as_seen(app: &App, if_match: &IfMatch) -> impl Fn(&Order) -> Result<()> + Sync {
@@ -312,19 +388,43 @@ fn fault(attr: &str, code: &'static str, detail: impl Into<String>) -> Fault {
 
 impl OrderQuery {
     fn into_filter(self, app: &App) -> Result<Filter> {
+        let (from, until) = period(app, self.date_from, self.date_to)?;
         Ok(Filter {
             status: self.status,
             user: self.user,
-            from: self
-                .date_from
-                .map(|text| moment(app, "date_from", &text, false))
-                .transpose()?,
-            until: self
-                .date_to
-                .map(|text| moment(app, "date_to", &text, true))
-                .transpose()?,
+            from,
+            until,
             search: self.search,
         })
+    }
+}
+
+impl ExportQuery {
+    fn into_filter(self, app: &App) -> Result<Filter> {
+        let (from, until) = period(app, self.date_from, self.date_to)?;
+        Ok(Filter {
+            status: self.status,
+            user: self.user,
+            from,
+            until,
+            search: self.search,
+        })
+    }
+}
+
+/// Both ends, or what is wrong with either.
+fn period(
+    app: &App,
+    from: Option<String>,
+    to: Option<String>,
+) -> Result<(Option<Time>, Option<Time>)> {
+    let read = |attr, text: Option<String>, end| {
+        text.map(|text| moment(app, attr, &text, end)).transpose()
+    };
+    match (read("date_from", from, false), read("date_to", to, true)) {
+        (Ok(from), Ok(until)) => Ok((from, until)),
+        (Err(one), Err(other)) => Err(Error::faults([one.fields(), other.fields()].concat())),
+        (Err(error), _) | (_, Err(error)) => Err(error),
     }
 }
 

@@ -25,6 +25,7 @@ pub async fn cancel_order(
     by: Canceller,
     order: &OrderRef,
     access: &Access,
+    note: &str,
     seen: AsSeen<'_, Order>,
 ) -> Result<Order> {
     let now = app.clock.now();
@@ -34,6 +35,7 @@ pub async fn cancel_order(
         let held = hold(tx, id, now).await?;
         may_cancel(&held.row, by)?;
         advance(tx, &held, Status::Cancelled, by.actor()).await?;
+        store::note_step(tx, id, note).await?;
         let order = find_order(tx, &OrderRef::Id(id), access).await?;
         if let Canceller::Staff(staff) = &by {
             let change = (json!({"status": held.row.status}), json!({"status": order.row.status}));

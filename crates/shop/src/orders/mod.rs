@@ -10,6 +10,8 @@
 mod advance;
 mod api;
 mod cancel_order;
+mod csv;
+mod expire_orders;
 mod find_orders;
 mod forget_buyer;
 mod names;
@@ -23,6 +25,7 @@ pub use advance::{EndHook, Held, PaidHook, advance, hold, still_as};
 pub(crate) use api::OrderOut;
 pub use api::{access, routes};
 pub use cancel_order::{Canceller, cancel_order};
+pub use expire_orders::expire_orders;
 pub use find_orders::{Access, Filter, count_orders, find_order, find_row, list_orders};
 pub use forget_buyer::{anonymise_finished, forget_buyer};
 pub use names::{new_order_number, order_token};

@@ -72,6 +72,17 @@ words! {
     }
 }
 
+impl PaymentMethod {
+    /// Paid before it is sent, or never: such an order does not wait for ever.
+    pub const ONLINE: [PaymentMethod; 5] = [
+        PaymentMethod::Sandbox,
+        PaymentMethod::Razorpay,
+        PaymentMethod::Stripe,
+        PaymentMethod::Paypal,
+        PaymentMethod::Bkash,
+    ];
+}
+
 /// Where an order stands on its three axes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct State {
@@ -200,6 +211,23 @@ impl State {
             }
             _ => None,
         }
+    }
+
+    /// The state of an order whose time to be paid is over, and the step that leads there; `None` when it is paid,
+    /// or staff has taken it up.
+    pub fn expired(self) -> Option<(State, Step)> {
+        let unpaid = matches!(self.payment, PaymentStatus::Pending | PaymentStatus::Failed);
+        let waits = self.lifecycle == Lifecycle::Open
+            && !self.confirmed
+            && unpaid
+            && self.fulfillment == FulfillmentStatus::Unfulfilled;
+        waits.then_some((
+            State {
+                lifecycle: Lifecycle::Expired,
+                ..self
+            },
+            Step::new(Axis::Lifecycle, "open", "expired"),
+        ))
     }
 
     /// The commands that [`State::after`] would take now.

@@ -69,6 +69,16 @@ const HOLD_ORDER: &str = concat!(
 
 const LOCK_ORDER: &str = "UPDATE orders SET version = version WHERE id = $1";
 
+// The index of the unpaid has these words, too.
+const SELECT_UNPAID: &str = "SELECT updated_at, id FROM orders
+  WHERE lifecycle = 'open' AND payment_status IN ('pending', 'failed') AND source = 'shop' AND confirmed_at IS NULL
+    AND fulfillment_status = 'unfulfilled' AND updated_at < $1 AND (updated_at, id) > ($2, $3)
+    AND payment_method IN ('sandbox', 'razorpay', 'stripe', 'paypal', 'bkash')
+  ORDER BY updated_at, id LIMIT $4";
+
+const NOTE_STEP: &str = "UPDATE order_history SET note = $2
+  WHERE id = (SELECT MAX(id) FROM order_history WHERE order_id = $1)";
+
 const NOTE_CHANGE: &str = "INSERT INTO order_changes (order_id) VALUES ($1)";
 const HAS_CHANGES: &str = "SELECT EXISTS (SELECT 1 FROM order_changes)";
 const LIST_CHANGES: &str = "SELECT id, order_id FROM order_changes ORDER BY id LIMIT $1";
@@ -121,6 +131,8 @@ pub fn statements() -> Vec<String> {
         INSERT_STEP,
         HOLD_ORDER,
         LOCK_ORDER,
+        SELECT_UNPAID,
+        NOTE_STEP,
         NOTE_CHANGE,
         HAS_CHANGES,
         LIST_CHANGES,
@@ -303,6 +315,25 @@ pub(super) async fn insert_step(
 /// follows: `now`, or the time of the step before, as `now` was read before the row was waited for.
 pub(super) async fn hold_order(tx: &Tx, order: OrderId, now: Time) -> Result<OrderRow> {
     Ok(tx.one(HOLD_ORDER, args![order, now]).await?)
+}
+
+/// Open orders of online methods that nobody has paid or touched since `oldest`, after one that was seen.
+pub(super) async fn list_unpaid(
+    conn: &Conn,
+    oldest: Time,
+    (touched, order): (Time, OrderId),
+    most: i64,
+) -> Result<Vec<(Time, OrderId)>> {
+    let args = args![oldest, touched, order, most];
+    Ok(conn.all(SELECT_UNPAID, args).await?)
+}
+
+/// Keeps with the last step of a held order what was said of it.
+pub(super) async fn note_step(tx: &Tx, order: OrderId, note: &str) -> Result<()> {
+    if !note.is_empty() {
+        tx.execute(NOTE_STEP, args![order, note]).await?;
+    }
+    Ok(())
 }
 
 /// Tells those who keep totals that the order is not what they counted. Nobody waits for the row.

@@ -17,6 +17,7 @@ pub async fn update_status(
     staff: &Admin,
     order: &OrderRef,
     command: Status,
+    note: &str,
     seen: AsSeen<'_, Order>,
 ) -> Result<Order> {
     let now = app.clock.now();
@@ -25,6 +26,7 @@ pub async fn update_status(
         still_as(tx, id, seen).await?;
         let held = hold(tx, id, now).await?;
         advance(tx, &held, command, Some(staff.user.id)).await?;
+        store::note_step(tx, id, note).await?;
         let order = find_order(tx, &OrderRef::Id(id), &Access::All).await?;
         let change = (json!({"status": held.row.status}), json!({"status": order.row.status}));
         audit::record(tx, staff, Action::OrderStatusChanged, id, change, now).await?;

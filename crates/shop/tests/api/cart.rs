@@ -35,7 +35,7 @@ both! {
         for reader in readers {
             reader.await.unwrap();
         }
-        for table in ["carts", "cart_lines", "idempotency_keys", "outbox"] {
+        for table in ["carts", "cart_lines", "idempotency_keys"] {
             assert_eq!(count(&shop, table).await, 0, "{table}");
         }
     }

@@ -1,7 +1,9 @@
 //! Past orders from a file: what they become, and that no run doubles or loses anything.
 
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
 use shop::import::{Options, Report, orders::import_orders};
 
 use crate::support::TestShop;
@@ -204,6 +206,116 @@ both! {
     }
 }
 
+/// What the reports should say, added up from the file by hand: nothing of the import is used.
+#[derive(Default)]
+struct ByHand {
+    /// Orders and pence of each day.
+    days: BTreeMap<String, (i64, i64)>,
+    /// Pieces and pence of each SKU.
+    skus: HashMap<String, (i64, i64)>,
+    sales: HashSet<String>,
+    cancellations: HashSet<String>,
+}
+
+impl ByHand {
+    fn read(file: &str) -> Self {
+        let text = flate2::read::GzDecoder::new(std::fs::File::open(file).unwrap());
+        let mut sums = ByHand::default();
+        let mut day_of: HashMap<String, String> = HashMap::new();
+        for row in csv::Reader::from_reader(text).records() {
+            let row = row.unwrap();
+            let (invoice, sku, quantity, price) = (
+                &row[0],
+                row[1].trim(),
+                row[3].parse::<i64>().unwrap(),
+                &row[5],
+            );
+            let (pounds, decimals) = price.split_once('.').unwrap_or((price, ""));
+            let decimals = decimals.trim_end_matches('0');
+            if decimals.len() > 2 {
+                continue;
+            }
+            let pence = pounds.parse::<i64>().unwrap() * 100
+                + format!("{decimals:0<2}").parse::<i64>().unwrap();
+            let cancelled = invoice.starts_with('C');
+            if pence <= 0 || (quantity < 0) != cancelled {
+                continue;
+            }
+            if cancelled {
+                sums.cancellations.insert(invoice.to_owned());
+                continue;
+            }
+            let day = day_of
+                .entry(invoice.to_owned())
+                .or_insert_with(|| row[4][..10].to_owned());
+            let of_day = sums.days.entry(day.clone()).or_default();
+            of_day.0 += i64::from(sums.sales.insert(invoice.to_owned()));
+            of_day.1 += quantity * pence;
+            let of_sku = sums.skus.entry(sku.to_owned()).or_default();
+            of_sku.0 += quantity;
+            of_sku.1 += quantity * pence;
+        }
+        sums
+    }
+}
+
+async fn reports_say_what_the_file_says(shop: &TestShop, file: &str) {
+    let pounds = |pence: i64| format!("{}.{:02}", pence / 100, pence % 100);
+    let boss = shop.admin().await;
+    let by_hand = ByHand::read(file);
+    let report = "/api/v1/orders/sales_report/?date_from=2010-12-01&date_to=2011-06-30";
+    let report = shop.get(report).by(&boss).expect(200).await.json();
+    let days = report["daily_breakdown"].as_array().unwrap();
+    assert_eq!(days.len(), 212);
+    for day in days {
+        let (orders, pence) = by_hand
+            .days
+            .get(day["day"].as_str().unwrap())
+            .copied()
+            .unwrap_or_default();
+        assert_eq!(
+            (&day["orders"], &day["revenue"]),
+            (&json!(orders), &json!(pounds(pence))),
+            "{day}"
+        );
+        assert_eq!(
+            (&day["placed_orders"], &day["placed_revenue"]),
+            (&json!(orders), &json!(pounds(pence))),
+            "{day}"
+        );
+    }
+    let total = by_hand.days.values().map(|(_, pence)| pence).sum();
+    assert_eq!(
+        (&report["total_revenue"], &report["total_orders"]),
+        (&json!(pounds(total)), &json!(by_hand.sales.len()))
+    );
+
+    let shown = shop
+        .get("/api/v1/products/analytics/")
+        .by(&boss)
+        .expect(200)
+        .await
+        .json();
+    assert_eq!(shown["total_revenue"], json!(pounds(total)));
+    assert_eq!(
+        shown["orders_by_status"]["delivered"],
+        json!(by_hand.sales.len())
+    );
+    assert_eq!(
+        shown["orders_by_status"]["cancelled"],
+        json!(by_hand.cancellations.len())
+    );
+    let mut top: Vec<_> = by_hand.skus.iter().collect();
+    top.sort_by_key(|(sku, (pieces, pence))| (-pieces, -pence, (*sku).clone()));
+    for (shown, (sku, (pieces, pence))) in shown["top_products"].as_array().unwrap().iter().zip(top)
+    {
+        assert_eq!(
+            (&shown["sku"], &shown["quantity_sold"], &shown["revenue"]),
+            (&json!(sku), &json!(pieces), &json!(pounds(*pence)))
+        );
+    }
+}
+
 /// Counts and sums by another program; on one engine, because it is long.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_gift_shops_order_book() {
@@ -215,7 +327,11 @@ async fn the_gift_shops_order_book() {
         eprintln!("SKIPPED: {file} is not there, the real order book was not imported");
         return;
     }
-    let shop = TestShop::with(db::Engine::Sqlite, &[("CURRENCY", "GBP")]).await;
+    let shop = TestShop::with(
+        db::Engine::Sqlite,
+        &[("CURRENCY", "GBP"), ("TIME_ZONE", "Europe/London")],
+    )
+    .await;
     let mut told = Vec::new();
     let options = Options::default();
     let report = import_orders(&shop.app, file.as_ref(), &options, &mut |done, total| {
@@ -245,5 +361,7 @@ async fn the_gift_shops_order_book() {
         number(&shop, "SELECT COUNT(*) FROM order_lines").await,
         244_424
     );
+    assert_sound(&shop).await;
+    reports_say_what_the_file_says(&shop, file).await;
     assert_sound(&shop).await;
 }

@@ -156,6 +156,81 @@ both! {
         assert_eq!(s.show(&s.ada, &order).expect(200).await.json(), order);
     }
 
+    async fn orders_that_nobody_pays_expire_and_give_their_stock_back_once(s: Ready) {
+        let order = async |method: &str| {
+            s.ada.adds(&s.shop, s.mug, 2).expect(201).await;
+            s.ada.orders(&s.shop).json(json!({"payment_method": method})).expect(201).await.json()
+        };
+        let (unpaid, confirmed, cash) = (order("razorpay").await, order("stripe").await, order("cod").await);
+        s.status(&confirmed, "confirmed").expect(200).await;
+        let expire = || shop::orders::expire_orders(&s.shop.app);
+        s.shop.clock.advance(Duration::from_secs(24 * 3600));
+        assert_eq!(expire().await.unwrap(), 0, "not yet");
+        s.shop.clock.advance(Duration::from_secs(1));
+        let (one, other) = tokio::join!(expire(), expire());
+        assert_eq!(one.unwrap() + other.unwrap(), 1);
+        assert_eq!(expire().await.unwrap(), 0);
+        let shown = s.show(&s.ada, &unpaid).expect(200).await.json();
+        assert_eq!((&shown["status"], &shown["history"][3]["by"]), (&json!("expired"), &Value::Null));
+        assert_eq!(steps(&shown)[3], ("lifecycle".into(), "open".into(), "expired".into()));
+        for kept in [&confirmed, &cash] {
+            assert_ne!(s.show(&s.ada, kept).expect(200).await.json()["status"], "expired");
+        }
+        assert_eq!(s.stock().await, (10, 4));
+        s.cancel(&s.ada, &unpaid).expect(409).await;
+        assert_eq!(s.status(&unpaid, "paid").expect(409).await.json()["possible"], json!([]));
+        books_are_right(&s.shop).await;
+    }
+
+    async fn what_is_said_of_a_step_stays_with_it(s: Ready) {
+        let order = s.placed(1).await;
+        let path = format!("{ORDERS}{}/update_status/", order["id"]);
+        let body = json!({"status": "confirmed", "note": "Called the buyer"});
+        s.boss.sign(s.shop.patch(&path)).json(body).expect(200).await;
+        let body = json!({"reason": "Changed her mind"});
+        let shown = s.cancel(&s.boss, &order).json(body).expect(200).await.json();
+        let notes: Vec<&Value> = shown["history"].as_array().unwrap().iter().map(|row| &row["note"]).collect();
+        assert_eq!(notes, ["", "", "", "Called the buyer", "Changed her mind"]);
+        assert!(shown["history"][3]["by"].is_i64() && shown["history"][3]["at"].is_string());
+        let other = s.placed(1).await;
+        assert_eq!(s.cancel(&s.ada, &other).json(json!({"note": "x".repeat(1001)})).expect(400).await.faulty(), ["note"]);
+    }
+
+    /// IN-11
+    async fn orders_are_exported_as_csv_that_no_spreadsheet_runs(s: Ready) {
+        let body = json!({"note": "=cmd|' /C calc'!A0", "shipping_address": {"line1": "1 Main St, \"B\"", "city": "Rome"}});
+        s.ada.adds(&s.shop, s.mug, 1).expect(201).await;
+        let order = s.ada.orders(&s.shop).json(body).expect(201).await.json();
+        let plus = sell(&s.shop, "+SUM(A1)", 100, 500).await;
+        for _ in 0..105 {
+            s.ada.buys(&s.shop, plus, 1).await;
+        }
+        let answer = s.boss.sign(s.shop.get("/api/v1/orders/export/")).expect(200).await;
+        assert_eq!(answer.header("content-disposition"), "attachment; filename=\"orders-2026-03-01.csv\"");
+        assert!(answer.header("content-type").starts_with("text/csv"));
+        let text = answer.text();
+        let mut lines = csv::Reader::from_reader(text.as_bytes());
+        let names = lines.headers().unwrap().clone();
+        let at = |name: &str| names.iter().position(|other| other == name).unwrap();
+        let rows: Vec<csv::StringRecord> = lines.records().map(Result::unwrap).collect();
+        assert_eq!(rows.len(), 106, "more than are read at a time");
+        let ids: std::collections::HashSet<_> = rows.iter().map(|row| row[0].to_owned()).collect();
+        assert_eq!(ids.len(), 106);
+        let oldest = rows.last().unwrap();
+        assert_eq!((&oldest[at("order_number")], &oldest[at("total_amount")]), (order["order_number"].as_str().unwrap(), "12.50"));
+        assert_eq!(&oldest[at("note")], "'=cmd|' /C calc'!A0");
+        assert_eq!(&oldest[at("shipping_address")], "1 Main St, \"B\", Rome");
+        assert_eq!(&rows[0][at("items")], &format!("1 x +SUM(A1) [SKU-{}] 1.00", plus.product));
+        for row in &rows {
+            assert!(row.iter().all(|cell| !cell.starts_with(['=', '+', '-', '@'])), "{row:?}");
+        }
+        let none = s.boss.sign(s.shop.get("/api/v1/admin/orders/export/?status=cancelled")).expect(200).await;
+        assert_eq!(none.text().lines().count(), 1);
+        let faulty = s.boss.sign(s.shop.get("/api/v1/orders/export/?date_from=x&date_to=y")).expect(400).await;
+        assert_eq!(faulty.faulty(), ["date_from", "date_to"]);
+        s.ada.sign(s.shop.get("/api/v1/orders/export/")).expect(403).await;
+    }
+
     /// ID-09
     async fn a_request_that_was_shed_does_not_use_its_key_up(s: Shed) {
         let ask = |s: &Shed| s.ada.orders(&s.shop).header("idempotency-key", "k");

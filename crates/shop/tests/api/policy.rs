@@ -96,6 +96,10 @@ DELETE /products/{id}/                  401 403 403 +
 POST   /products/bulk/                  401 403 403 +
 POST   /products/{id}/images/           401 403 403 +
 DELETE /products/{id}/images/{image_id}/ 401 403 403 +
+GET    /products/{id}/inventory/        401 403 403 +
+POST   /products/{id}/inventory/receive/ 401 403 403 +
+POST   /products/{id}/inventory/adjust/ 401 403 403 +
+GET    /products/{id}/movements/        401 403 403 +
 ";
 
 /// A body with which an operation finds its object; `{}` elsewhere, which is a fault of the body and not of the caller.

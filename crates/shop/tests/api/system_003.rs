@@ -97,7 +97,8 @@ pub fn curl(shop: &TestShop, token: &str, line: &str) -> Ask {
         let (name, value) = header.split_once(": ").unwrap();
         let value = value
             .replace("<ACCESS_TOKEN>", token)
-            .replace("<ADMIN_TOKEN>", token);
+            .replace("<ADMIN_TOKEN>", token)
+            .replace("YOUR_ACCESS_TOKEN", token);
         ask.header(&name.to_lowercase(), value)
     })
 }
