@@ -45,7 +45,7 @@ mod second_factor;
 mod sessions;
 mod shopping;
 mod statements;
-mod system_002;
 mod system_000;
 mod system_001;
+mod system_002;
 mod system_003;
