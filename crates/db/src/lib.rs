@@ -5,6 +5,7 @@
 //! driver; a statement is written once, with `$1` placeholders, in the dialect that both understand.
 
 mod error;
+mod marks;
 pub mod migrate;
 mod postgres;
 mod select;
@@ -12,10 +13,11 @@ mod sqlite;
 mod value;
 
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use error::{DbError, Result, Retryable};
+pub use marks::{Marks, Since};
 pub use migrate::{MigrateError, Migration};
 pub use select::{Select, placeholders};
 pub use value::{Cell, Column, FromRow, Row, Value};
@@ -72,7 +74,12 @@ impl Options {
 
 /// A database, cheap to clone.
 #[derive(Clone)]
-pub struct Db(Arc<Driver>);
+pub struct Db(Arc<Inner>);
+
+struct Inner {
+    driver: Driver,
+    marks: Arc<Marks>,
+}
 
 enum Driver {
     Sqlite(sqlite::Sqlite),
@@ -91,11 +98,12 @@ impl Db {
         } else {
             Driver::Postgres(postgres::Postgres::connect(options).await?)
         };
-        Ok(Db(Arc::new(driver)))
+        let marks = Arc::default();
+        Ok(Db(Arc::new(Inner { driver, marks })))
     }
 
     pub fn engine(&self) -> Engine {
-        match *self.0 {
+        match self.0.driver {
             Driver::Sqlite(_) => Engine::Sqlite,
             Driver::Postgres(_) => Engine::Postgres,
         }
@@ -106,7 +114,7 @@ impl Db {
     /// # Errors
     /// [`DbError::Unavailable`] when none is free in time.
     pub async fn read(&self) -> Result<Conn> {
-        Ok(Conn(match &*self.0 {
+        Ok(Conn(match &self.0.driver {
             Driver::Sqlite(s) => Link::Readers(s.readers()),
             Driver::Postgres(p) => Link::Postgres(p.lease(false).await?),
         }))
@@ -117,7 +125,7 @@ impl Db {
     /// # Errors
     /// As [`Db::read`].
     pub async fn replica(&self) -> Result<Conn> {
-        match &*self.0 {
+        match &self.0.driver {
             Driver::Sqlite(_) => self.read().await,
             Driver::Postgres(p) => Ok(Conn(Link::Postgres(p.replica_lease().await?))),
         }
@@ -128,7 +136,7 @@ impl Db {
     /// # Errors
     /// As [`Db::read`].
     pub async fn snapshot(&self) -> Result<Conn> {
-        Ok(Conn(match &*self.0 {
+        Ok(Conn(match &self.0.driver {
             Driver::Sqlite(s) => Link::Snapshot(s.snapshot()?),
             Driver::Postgres(p) => Link::Postgres(p.snapshot().await?),
         }))
@@ -139,11 +147,20 @@ impl Db {
     /// # Errors
     /// As [`Db::read`].
     pub async fn begin(&self) -> Result<Tx> {
-        let link = match &*self.0 {
+        let link = match &self.0.driver {
             Driver::Sqlite(s) => Link::Writer(s.begin().await?),
             Driver::Postgres(p) => Link::Postgres(p.lease(true).await?),
         };
-        Ok(Tx(Conn(link)))
+        Ok(Tx {
+            conn: Conn(link),
+            marks: Arc::clone(&self.0.marks),
+            changes: Mutex::default(),
+        })
+    }
+
+    /// What this process has changed, and when.
+    pub fn marks(&self) -> &Marks {
+        &self.0.marks
     }
 
     /// The version that the database names itself, such as `3.53.0` or `15.18`.
@@ -163,7 +180,7 @@ impl Db {
     /// # Errors
     /// What the engine says of it.
     pub async fn prepare(&self, sql: &str) -> Result<()> {
-        match &*self.0 {
+        match &self.0.driver {
             Driver::Sqlite(s) => s.prepare(sql),
             Driver::Postgres(p) => p.prepare(sql).await,
         }
@@ -178,7 +195,7 @@ impl Db {
         migrations: &[Migration],
         by: &migrate::Run<'_>,
     ) -> Result<Vec<String>, MigrateError> {
-        match &*self.0 {
+        match &self.0.driver {
             Driver::Sqlite(s) => s.migrate(migrations, by),
             Driver::Postgres(p) => p.migrate(migrations, by).await,
         }
@@ -193,7 +210,7 @@ impl Db {
         migrations: &[Migration],
         by: &migrate::Run<'_>,
     ) -> Result<Vec<String>, MigrateError> {
-        match &*self.0 {
+        match &self.0.driver {
             Driver::Sqlite(s) => s.pending(migrations, by),
             Driver::Postgres(p) => p.pending(migrations, by).await,
         }
@@ -248,12 +265,16 @@ impl Conn {
 /// A transaction. Dropped without [`Tx::commit`] it leaves nothing behind.
 ///
 /// Inside it nothing is awaited but its own statements: SQLite has one writer, and PostgreSQL's locks are held.
-pub struct Tx(Conn);
+pub struct Tx {
+    conn: Conn,
+    marks: Arc<Marks>,
+    changes: Mutex<marks::Changes>,
+}
 
 impl Deref for Tx {
     type Target = Conn;
     fn deref(&self) -> &Conn {
-        &self.0
+        &self.conn
     }
 }
 
@@ -263,7 +284,7 @@ impl Tx {
     /// # Errors
     /// As [`Conn::all`]. After an error the transaction can only be rolled back, on both engines.
     pub async fn execute(&self, sql: &str, args: &[Value]) -> Result<u64> {
-        match &self.0.0 {
+        match &self.conn.0 {
             Link::Writer(w) => w.execute(sql, args),
             Link::Postgres(p) => p.execute(sql, args).await,
             Link::Readers(_) | Link::Snapshot(_) => {
@@ -278,7 +299,7 @@ impl Tx {
     /// # Errors
     /// As [`Tx::execute`].
     pub async fn execute_each(&self, sql: &str, rows: &[Vec<Value>]) -> Result<Vec<u64>> {
-        match &self.0.0 {
+        match &self.conn.0 {
             Link::Writer(w) => rows.iter().map(|args| w.execute(sql, args)).collect(),
             Link::Postgres(p) => p.execute_each(sql, rows).await,
             Link::Readers(_) | Link::Snapshot(_) => {
@@ -294,11 +315,30 @@ impl Tx {
     /// others, but a crash right after may still bring it back (the bytes were written, only not confirmed), and so
     /// may a connection that broke during PostgreSQL's COMMIT: who needs to know asks again under the same key.
     pub async fn commit(self) -> Result<()> {
-        match self.0.0 {
+        let result = match self.conn.0 {
             Link::Writer(w) => w.finish(true).await,
             Link::Postgres(p) => p.commit().await,
             Link::Readers(_) | Link::Snapshot(_) => Ok(()),
-        }
+        };
+        // Also when it failed: it may have been kept all the same.
+        let changes = self.changes.into_inner();
+        self.marks
+            .apply(&changes.unwrap_or_else(PoisonError::into_inner));
+        result
+    }
+
+    /// This transaction changes what `key` stands for: see [`Marks`].
+    pub fn mark(&self, key: i64) {
+        self.changes().keys.push(key);
+    }
+
+    /// This transaction changes so much that nothing that was read before should be believed.
+    pub fn mark_all(&self) {
+        self.changes().all = true;
+    }
+
+    fn changes(&self) -> std::sync::MutexGuard<'_, marks::Changes> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Undoes what was done; returns when all that it may have seen of others is durable.
@@ -306,7 +346,7 @@ impl Tx {
     /// # Errors
     /// [`DbError::Unavailable`] when what it saw of others was lost.
     pub async fn rollback(self) -> Result<()> {
-        match self.0.0 {
+        match self.conn.0 {
             Link::Writer(w) => w.finish(false).await,
             Link::Postgres(p) => {
                 p.rollback().await;

@@ -10,6 +10,7 @@ use crate::accounts::Accounts;
 use crate::catalog;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::http::Answers;
 use crate::limits::Limits;
 use crate::mail::Mailer;
 use crate::media::Media;
@@ -32,6 +33,7 @@ pub struct Parts {
     pub catalog: catalog::Memory,
     pub payments: Payments,
     pub media: Media,
+    pub answers: Answers,
 }
 
 impl App {
@@ -44,6 +46,7 @@ impl App {
         let limits = Limits::new(&config)?;
         let mailer = Mailer::new(&config)?;
         let media = Media::new(&config)?;
+        let answers = Answers::new(config.catalog_memory);
         Ok(App(Arc::new(Parts {
             db,
             config,
@@ -55,6 +58,7 @@ impl App {
             catalog: catalog::Memory::default(),
             payments: Payments::default(),
             media,
+            answers,
         })))
     }
 

@@ -1,14 +1,20 @@
-//! What a node remembers of the catalog: the tree of categories, and how long the lists are.
+//! What a node remembers of the catalog: the tree of categories, how long the lists are, and what answers rest on.
 //!
-//! It stays good as long as the generation does, which is asked for once a second, and at once after a write of this
-//! node. Numbers that depend on stock change with every order and are kept for a second.
+//! Writes of this node are known at once, from the marks of its transactions ([`db::Marks`]). Those of other processes
+//! are asked for once a second: the generation that every write of the catalog raises, and the movements of stock.
+
+mod others;
+mod rests_on;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::OnceCell;
+use db::Since;
+use tokio::sync::{Mutex, OnceCell};
+
+pub(super) use rests_on::Reading;
+pub use rests_on::RestsOn;
 
 use super::categories::category::Tree;
 use super::categories::{self};
@@ -18,14 +24,22 @@ use crate::app::App;
 use crate::clock::Time;
 use crate::error::Result;
 use crate::ids::CategoryId;
+use others::Others;
 
 const FRESH: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 pub struct Memory {
-    /// Counts the writes of this node.
-    writes: AtomicU64,
-    snapshot: RwLock<Option<Arc<Snapshot>>>,
+    known: RwLock<Option<Known>>,
+    /// Held by whoever asks the database; the others wait for what it says.
+    others: Mutex<Others>,
+}
+
+#[derive(Clone)]
+struct Known {
+    snapshot: Arc<Snapshot>,
+    since: Since,
+    checked: Time,
 }
 
 /// What a count is remembered under, a digest of its question: short, however long the question is.
@@ -40,8 +54,6 @@ const MOST_FACETS: u64 = 500;
 /// The catalog at one generation.
 pub(super) struct Snapshot {
     generation: i64,
-    checked: AtomicI64,
-    writes: AtomicU64,
     pub(super) tree: Tree,
     totals: OnceCell<Vec<i64>>,
     counts: moka::sync::Cache<CountOf, (Time, i64)>,
@@ -49,52 +61,60 @@ pub(super) struct Snapshot {
 }
 
 impl Memory {
-    /// What is remembered is old: it is asked for again before it is used.
-    pub(super) fn forget(&self) {
-        self.writes.fetch_add(1, Ordering::SeqCst);
+    fn known(&self) -> Option<Known> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.clone()
+    }
+}
+
+impl Known {
+    fn holds(&self, app: &App) -> bool {
+        app.db.marks().all_hold(self.since) && app.clock.now().since(self.checked) < FRESH
     }
 }
 
 /// The catalog as it is, or was less than a second ago.
 pub(super) async fn current(app: &App) -> Result<Arc<Snapshot>> {
     let memory = &app.catalog;
-    // Read before the database is: a write that commits meanwhile makes the answer old again.
-    let writes = memory.writes.load(Ordering::SeqCst);
-    let now = app.clock.now();
-    let known = memory
-        .snapshot
-        .read()
-        .unwrap_or_else(PoisonError::into_inner)
-        .clone();
-    if let Some(known) = &known
-        && known.writes.load(Ordering::SeqCst) == writes
-        && now.since(Time(known.checked.load(Ordering::SeqCst))) < FRESH
-    {
-        return Ok(Arc::clone(known));
+    let holding = || memory.known().filter(|known| known.holds(app));
+    if let Some(known) = holding() {
+        return Ok(known.snapshot);
+    }
+    let mut others = memory.others.lock().await;
+    if let Some(known) = holding() {
+        return Ok(known.snapshot);
     }
     // A replica may not have heard yet of the write that is asked about.
     let conn = app.db.read().await?;
+    let (marks, checked) = (app.db.marks(), app.clock.now());
+    others
+        .listen(&conn, app.db.engine(), marks, checked)
+        .await?;
+    // Read before the database is: a write that commits meanwhile makes the answer old again.
+    let mut since = marks.now();
     let generation = store::generation(&conn).await?;
-    if let Some(known) = known
-        && known.generation == generation
-    {
-        known.writes.store(writes, Ordering::SeqCst);
-        known.checked.store(now.0, Ordering::SeqCst);
-        return Ok(known);
-    }
-    let snapshot = Arc::new(Snapshot {
-        generation,
-        checked: AtomicI64::new(now.0),
-        writes: AtomicU64::new(writes),
-        tree: Tree::new(categories::store::list_categories(&conn).await?),
-        totals: OnceCell::new(),
-        counts: moka::sync::Cache::new(MOST_COUNTS),
-        facets: moka::sync::Cache::new(MOST_FACETS),
-    });
-    *memory
-        .snapshot
-        .write()
-        .unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&snapshot));
+    let same = |known: &Known| known.snapshot.generation == generation;
+    let snapshot = match memory.known().filter(same) {
+        Some(known) => known.snapshot,
+        None => {
+            // Whatever was read before now may be of the generation before.
+            marks.all_changed();
+            since = marks.now();
+            Arc::new(Snapshot {
+                generation,
+                tree: Tree::new(categories::store::list_categories(&conn).await?),
+                totals: OnceCell::new(),
+                counts: moka::sync::Cache::new(MOST_COUNTS),
+                facets: moka::sync::Cache::new(MOST_FACETS),
+            })
+        }
+    };
+    let known = Known {
+        snapshot: Arc::clone(&snapshot),
+        since,
+        checked,
+    };
+    *memory.known.write().unwrap_or_else(PoisonError::into_inner) = Some(known);
     Ok(snapshot)
 }
 

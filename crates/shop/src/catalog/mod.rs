@@ -26,7 +26,7 @@ use crate::error::Code;
 use crate::http::Routes;
 use crate::values::Key;
 
-pub use memory::Memory;
+pub use memory::{Memory, RestsOn};
 pub use products::api::ProductOut;
 pub use products::{Product, Variant};
 
@@ -67,11 +67,6 @@ pub fn statements() -> Vec<&'static str> {
 /// Statements that one engine only understands, and the list with all its filters.
 pub fn statements_of(engine: db::Engine) -> Vec<String> {
     products::store::statements_of(engine)
-}
-
-/// To be called after a write has committed: this node sees it at once, others within a second.
-fn changed(app: &App) {
-    app.catalog.forget();
 }
 
 /// The arguments of a statement that looks for `id = $1 OR slug = $2`.

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::etag;
+use crate::catalog::RestsOn;
 use crate::error::Error;
 
 pub fn ok<T: Serialize>(body: &T) -> Response {
@@ -52,6 +53,19 @@ pub trait WithHeader {
     fn with_header(self, name: HeaderName, value: &str) -> Self;
     #[must_use]
     fn replace_header(self, name: HeaderName, value: &str) -> Self;
+}
+
+/// Says of an answer what it was made of, so that it can be kept and given to the next who asks.
+pub trait RestingOn {
+    #[must_use]
+    fn resting_on(self, what: RestsOn) -> Self;
+}
+
+impl RestingOn for Response {
+    fn resting_on(mut self, what: RestsOn) -> Self {
+        self.extensions_mut().insert(what);
+        self
+    }
 }
 
 impl WithHeader for Response {

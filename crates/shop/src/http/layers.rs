@@ -84,8 +84,6 @@ pub(super) async fn around(
 
     let preflight = cors::preflight(request.method(), request.headers());
     let is_preflight = preflight.is_some();
-    let target = aliases::resolve(request.method(), request.uri().path());
-    let login_as_400 = target.via.login_as_400;
     let allowance = layers.allowance(&asked).await;
     let is_counted = allowance.is_some();
     let (left, refused) = match allowance {
@@ -98,14 +96,7 @@ pub(super) async fn around(
         (Some(error), _) => error.into_response(),
         (None, Some(answer)) => answer,
         (None, None) => match layers.place(asked.uri.path()) {
-            Ok(_place) if target.other_methods_only => match asked.method {
-                Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
-                _ => Error::from(Code::MethodNotAllowed).into_response(),
-            },
-            Ok(_place) => {
-                redirect(&mut request, target);
-                answer(request, next, app).await
-            }
+            Ok(_place) => remembered_or_made(request, next, app).await,
             Err(error) => error.into_response(),
         },
     };
@@ -113,11 +104,12 @@ pub(super) async fn around(
     if let Some(Failed(error)) = response.extensions_mut().remove::<Failed>() {
         let request_id = id.as_str();
         log_failure(&error, request_id);
-        let wants_problem_json = asked.wants_problem_json;
         let reader = problem::Reader {
             request_id,
-            wants_problem_json,
-            login_as_400,
+            wants_problem_json: asked.wants_problem_json,
+            login_as_400: aliases::resolve(&asked.method, asked.uri.path())
+                .via
+                .login_as_400,
         };
         problem::write(&mut response, &error, &reader);
     }
@@ -238,6 +230,27 @@ fn redirect(request: &mut Request, target: aliases::Target) {
         *request.uri_mut() = uri;
         request.extensions_mut().insert(Asked(asked));
     }
+}
+
+/// The answer that was kept; else the handler's, which is kept when it may be.
+async fn remembered_or_made(mut request: Request, next: Next, app: &App) -> Response {
+    let answers = &app.answers;
+    let key = answers.key(&request);
+    if let Some(key) = &key
+        && let Some(response) = answers.find(app, key, request.headers()).await
+    {
+        return response;
+    }
+    let target = aliases::resolve(request.method(), request.uri().path());
+    if target.other_methods_only {
+        return match *request.method() {
+            Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
+            _ => Error::from(Code::MethodNotAllowed).into_response(),
+        };
+    }
+    redirect(&mut request, target);
+    let response = answer(request, next, app).await;
+    answers.keep(key, response).await
 }
 
 /// The handler's answer, whatever becomes of it.

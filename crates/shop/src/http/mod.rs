@@ -9,6 +9,7 @@ mod cors;
 mod docs;
 mod etag;
 pub mod extract;
+mod kept;
 mod layers;
 pub mod openapi;
 pub mod page;
@@ -25,6 +26,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
 pub use answer::{WithHeader, cached, created, json, json_text, no_content, ok, tagged};
+pub use kept::Answers;
 pub use routes::{Op, Routes, Who};
 
 use crate::app::App;

@@ -37,7 +37,14 @@ const FIND_SHORT_LINE: &str =
   LEFT JOIN stock_items s ON s.variant_id = v.id AND s.location_id = 1
   WHERE v.id = $1";
 
+const LAST_MOVEMENT: &str = "SELECT COALESCE(MAX(id), 0) FROM stock_movements";
+
+const MOVEMENTS_AFTER: &str = "SELECT m.id, s.variant_id FROM stock_movements m
+  JOIN stock_items s ON s.id = m.stock_item_id WHERE m.id > $1 ORDER BY m.id LIMIT $2";
+
 pub const STATEMENTS: &[&str] = &[
+    LAST_MOVEMENT,
+    MOVEMENTS_AFTER,
     MOVE_ITEM,
     INSERT_MOVEMENT,
     INSERT_ITEM,
@@ -69,6 +76,9 @@ pub(super) async fn move_stock(
         ]
     });
     let (changes, rows): (Vec<_>, Vec<_>) = (changes.collect(), rows.collect());
+    for movement in movements {
+        tx.mark(movement.variant.0);
+    }
     let (changed, _) = try_join(
         tx.execute_each(MOVE_ITEM, &changes),
         tx.execute_each(INSERT_MOVEMENT, &rows),
@@ -80,6 +90,16 @@ pub(super) async fn move_stock(
         .filter(|&(_, &n)| n == 0)
         .map(|(at, _)| at)
         .collect())
+}
+
+/// The id of the youngest movement, 0 when there is none.
+pub async fn last_movement(conn: &Conn) -> Result<i64> {
+    Ok(conn.one(LAST_MOVEMENT, args![]).await?)
+}
+
+/// Movements with a greater id, oldest first: the id, and the variant of which stock moved.
+pub async fn movements_after(conn: &Conn, id: i64, limit: i64) -> Result<Vec<(i64, VariantId)>> {
+    Ok(conn.all(MOVEMENTS_AFTER, args![id, limit]).await?)
 }
 
 pub(super) async fn insert_items(tx: &Tx, items: &[(VariantId, i64)]) -> Result<()> {

@@ -32,6 +32,7 @@ mod limits;
 mod login_attempts;
 mod mail;
 mod mail_links;
+mod memory;
 mod mix;
 mod orders;
 mod payments;

@@ -13,7 +13,7 @@ use crate::audit::{self, Action};
 use crate::caller::Admin;
 use crate::catalog::products::filter::Filter;
 use crate::catalog::search::{self, Matching};
-use crate::catalog::{self, changed, memory};
+use crate::catalog::{self, memory};
 use crate::error::{Error, Result};
 use crate::ids::{ProductId, VariantId};
 use crate::{inventory, transact};
@@ -78,7 +78,6 @@ pub async fn change_products(
         try_join_all(entries).await?;
         Ok(all)
     })?;
-    changed(app);
     Ok(all)
 }
 

@@ -11,11 +11,12 @@ use super::delete_category::delete_category;
 use super::save_category::{CategoryChanges, NewCategory, create_category, update_category};
 use crate::app::App;
 use crate::caller::Admin;
+use crate::catalog::memory::{self, Reading};
 use crate::catalog::products::input::{CategoryKey, Prose, cleared};
-use crate::catalog::{FOR_ADMINS, cache_control, memory};
+use crate::catalog::{FOR_ADMINS, cache_control};
 use crate::error::{Code, Error, Result};
 use crate::http::access::ViaAdmin;
-use crate::http::answer::{cached, no_content, tagged};
+use crate::http::answer::{RestingOn as _, cached, no_content, tagged};
 use crate::http::extract::{IfMatch, In, Patch, PathKey};
 use crate::http::{Op, Routes};
 use crate::ids::CategoryId;
@@ -194,6 +195,7 @@ impl FlatCategoryOut {
 }
 
 async fn list(State(app): State<App>, _: ViaAdmin, headers: HeaderMap) -> Result<Response> {
+    let reading = Reading::begin(&app).await?;
     let catalog = memory::current(&app).await?;
     let (tree, totals) = (&catalog.tree, catalog.totals(&app).await?);
     let roots = tree
@@ -201,17 +203,20 @@ async fn list(State(app): State<App>, _: ViaAdmin, headers: HeaderMap) -> Result
         .iter()
         .map(|&at| CategoryOut::new(tree, totals, at))
         .collect();
-    Ok(cached(&headers, &cache_control(&app), &Page::whole(roots)))
+    let page = Page::whole(roots);
+    Ok(cached(&headers, &cache_control(&app), &page).resting_on(reading.of(&app, [])))
 }
 
 async fn list_all(State(app): State<App>, _: ViaAdmin, headers: HeaderMap) -> Result<Response> {
+    let reading = Reading::begin(&app).await?;
     let catalog = memory::current(&app).await?;
     let (tree, totals) = (&catalog.tree, catalog.totals(&app).await?);
     let all = tree
         .all()
         .map(|at| FlatCategoryOut::new(tree, totals, at))
         .collect();
-    Ok(cached(&headers, &cache_control(&app), &Page::whole(all)))
+    let page = Page::whole(all);
+    Ok(cached(&headers, &cache_control(&app), &page).resting_on(reading.of(&app, [])))
 }
 
 async fn show(
@@ -220,11 +225,9 @@ async fn show(
     headers: HeaderMap,
     PathKey(key): PathKey,
 ) -> Result<Response> {
-    Ok(cached(
-        &headers,
-        &cache_control(&app),
-        &find(&app, &key).await?,
-    ))
+    let reading = Reading::begin(&app).await?;
+    let category = find(&app, &key).await?;
+    Ok(cached(&headers, &cache_control(&app), &category).resting_on(reading.of(&app, [])))
 }
 
 async fn create(

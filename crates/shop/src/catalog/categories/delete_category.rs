@@ -9,7 +9,7 @@ use super::store;
 use crate::app::App;
 use crate::audit::{self, Action};
 use crate::caller::Admin;
-use crate::catalog::{self, changed};
+use crate::catalog;
 use crate::error::{Code, Error, Result};
 use crate::precondition::AsSeen;
 use crate::transact;
@@ -38,6 +38,5 @@ pub(in crate::catalog) async fn delete_category(
             Err(error) => Err(error.into()),
         }
     })?;
-    changed(app);
     Ok(())
 }

@@ -10,8 +10,8 @@ use super::store;
 use crate::app::App;
 use crate::audit::{self, Action};
 use crate::caller::Admin;
+use crate::catalog;
 use crate::catalog::slug::{self, Kind, slug_of};
-use crate::catalog::{self, changed};
 use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::ids::CategoryId;
@@ -54,7 +54,6 @@ pub async fn create_category(app: &App, by: &Admin, new: &NewCategory) -> Result
         audit::record(tx, by, Action::CategoryCreated, id, change, now).await?;
         Ok(category)
     })?;
-    changed(app);
     Ok(category)
 }
 
@@ -92,7 +91,6 @@ pub(in crate::catalog) async fn update_category(
         audit::record(tx, by, Action::CategoryUpdated, category.id, change, now).await?;
         Ok(category)
     })?;
-    changed(app);
     Ok(category)
 }
 
@@ -143,7 +141,6 @@ pub(crate) async fn import_categories(app: &App, categories: &[ImportedCategory]
         }
         Ok(count)
     })?;
-    changed(app);
     Ok(count)
 }
 

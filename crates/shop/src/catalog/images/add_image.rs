@@ -6,8 +6,8 @@ use super::{MAX_IMAGES, ProductImage, store};
 use crate::app::App;
 use crate::audit::{self, Action};
 use crate::caller::Admin;
+use crate::catalog;
 use crate::catalog::products::{claim_product, find_product};
-use crate::catalog::{self, changed};
 use crate::error::{Error, Result};
 use crate::values::Key;
 use crate::{media, transact};
@@ -44,6 +44,5 @@ pub async fn add_image(
         audit::record(tx, by, Action::ProductUpdated, old.id, (old.audited(), new.audited()), now).await?;
         Ok(image)
     })?;
-    changed(app);
     Ok(image)
 }

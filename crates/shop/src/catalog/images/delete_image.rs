@@ -4,8 +4,8 @@ use super::store;
 use crate::app::App;
 use crate::audit::{self, Action};
 use crate::caller::Admin;
+use crate::catalog;
 use crate::catalog::products::claim_product;
-use crate::catalog::{self, changed};
 use crate::error::{Error, Result};
 use crate::ids::ImageId;
 use crate::transact;
@@ -31,6 +31,5 @@ pub async fn delete_image(app: &App, by: &Admin, key: &Key, image: ImageId) -> R
         audit::record(tx, by, Action::ProductUpdated, old.id, (old.audited(), new.audited()), now).await?;
         Ok(())
     })?;
-    changed(app);
     Ok(())
 }

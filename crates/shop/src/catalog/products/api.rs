@@ -19,11 +19,12 @@ use super::update_product::update_product;
 use crate::app::App;
 use crate::caller::{Admin, User};
 use crate::catalog::images::{self, ImageOut};
+use crate::catalog::memory::Reading;
 use crate::catalog::{FOR_ADMINS, cache_control};
 use crate::clock::Time;
 use crate::error::{Code, Error, Fault, Result};
 use crate::http::access::ViaAdmin;
-use crate::http::answer::{cached, no_content, ok, tagged};
+use crate::http::answer::{RestingOn as _, cached, no_content, ok, tagged};
 use crate::http::extract::{IfMatch, InOrForm, PathKey, Query};
 use crate::http::{Op, Routes};
 use crate::ids::{CategoryId, ImageId, ProductId, VariantId};
@@ -343,6 +344,8 @@ async fn list(
             format!("Search for at most {MAX_SEARCH} characters."),
         ));
     }
+    let reading = Reading::begin(&app).await?;
+    let by_stock = filter.in_stock.is_some() || query.facets == Some(true);
     let listing = Listing {
         filter,
         category: query.category.as_ref(),
@@ -356,8 +359,13 @@ async fn list(
         let page = page.map(|product| ProductOut::whole(&app, product));
         ok(&ListOut { page, facets })
     } else {
+        let rests_on = match by_stock {
+            true => reading.of_all_stock(),
+            false => reading.of(&app, variants(&page.results)),
+        };
         let page = page.map(|product| ProductOut::new(&app, product));
-        cached(&headers, &cache_control(&app), &ListOut { page, facets })
+        let list = ListOut { page, facets };
+        cached(&headers, &cache_control(&app), &list).resting_on(rests_on)
     })
 }
 
@@ -368,25 +376,36 @@ async fn show(
     headers: HeaderMap,
     PathKey(key): PathKey,
 ) -> Result<Response> {
+    let reading = Reading::begin(&app).await?;
     let whole = user.is_some_and(|user| user.is_admin());
     let product = browse::find_product(&app, &key, whole).await?;
+    let rests_on = reading.of(&app, variants([&product]));
     let shown = if whole {
         ProductOut::whole(&app, product)
     } else {
         ProductOut::new(&app, product)
     };
-    Ok(cached(&headers, &cache_control(&app), &shown))
+    Ok(cached(&headers, &cache_control(&app), &shown).resting_on(rests_on))
 }
 
 async fn featured(State(app): State<App>, headers: HeaderMap) -> Result<Response> {
+    let reading = Reading::begin(&app).await?;
     let products = browse::featured_products(&app).await?;
+    let rests_on = reading.of(&app, variants(&products));
     let page = Page::whole(
         products
             .into_iter()
             .map(|product| ProductOut::new(&app, product))
             .collect(),
     );
-    Ok(cached(&headers, &cache_control(&app), &page))
+    Ok(cached(&headers, &cache_control(&app), &page).resting_on(rests_on))
+}
+
+fn variants<'p>(
+    products: impl IntoIterator<Item = &'p Product>,
+) -> impl Iterator<Item = VariantId> {
+    let products = products.into_iter();
+    products.flat_map(|product| product.variants.iter().map(|variant| variant.id))
 }
 
 async fn low_stock(

@@ -13,7 +13,7 @@ use crate::audit::{self, Action};
 use crate::caller::Admin;
 use crate::catalog::search::Words;
 use crate::catalog::slug::{self, Kind, slug_of};
-use crate::catalog::{self, categories, changed, images};
+use crate::catalog::{self, categories, images};
 use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::ids::{CategoryId, ProductId, UserId};
@@ -75,7 +75,6 @@ pub async fn create_product(app: &App, by: Option<&Admin>, wish: &ProductWish) -
         }
         Ok(product)
     })?;
-    changed(app);
     Ok(product)
 }
 

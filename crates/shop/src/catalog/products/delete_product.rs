@@ -9,7 +9,7 @@ use super::update_product::still_as;
 use crate::app::App;
 use crate::audit::{self, Action};
 use crate::caller::Admin;
-use crate::catalog::{self, changed};
+use crate::catalog;
 use crate::error::{Error, Result};
 use crate::precondition::AsSeen;
 use crate::transact;
@@ -36,6 +36,5 @@ pub async fn delete_product(
         audit::record(tx, by, Action::ProductDeleted, id, (old, Value::Null), now).await?;
         Ok(())
     })?;
-    changed(app);
     Ok(())
 }

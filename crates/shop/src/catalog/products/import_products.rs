@@ -9,7 +9,7 @@ use super::plan::{Plan, Wish, plan};
 use super::store::{self, KnownSku};
 use super::update_product::change_product;
 use crate::app::App;
-use crate::catalog::{self, categories, changed};
+use crate::catalog::{self, categories};
 use crate::clock::Time;
 use crate::error::Result;
 use crate::ids::CategoryId;
@@ -64,7 +64,6 @@ pub(crate) async fn import_products(app: &App, products: &[ImportedProduct]) -> 
         imported.new = new.len() as u64;
         Ok(imported)
     })?;
-    changed(app);
     Ok(imported)
 }
 

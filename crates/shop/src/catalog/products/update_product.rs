@@ -11,7 +11,7 @@ use crate::audit::{self, Action};
 use crate::caller::Admin;
 use crate::catalog::search::Words;
 use crate::catalog::slug::{self, Kind};
-use crate::catalog::{self, changed, images};
+use crate::catalog::{self, images};
 use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::ids::UserId;
@@ -38,7 +38,6 @@ pub async fn update_product(
         audit::record(tx, by, Action::ProductUpdated, new.id, change, now).await?;
         Ok(new)
     })?;
-    changed(app);
     Ok(product)
 }
 

@@ -29,6 +29,9 @@ pub fn check(method: &Method, path: &str, answer: &Answer) {
         .next()
         .unwrap_or_default();
     let content = &declared["content"];
+    if !answer.header("content-encoding").is_empty() {
+        return; // what is in it was checked when it was asked for plain
+    }
     if content.is_null() || answer.body.is_empty() {
         assert!(
             answer.body.is_empty() || *method == Method::HEAD,

@@ -18,7 +18,7 @@ pub struct TestShop {
     pub clock: Clock,
     pub router: Router,
     // Dropped last: the app holds connections.
-    _scratch: Vec<Scratch>,
+    scratch: Vec<Scratch>,
 }
 
 impl TestShop {
@@ -40,12 +40,22 @@ impl TestShop {
         Self::of(app(&scratch, &[]).await, vec![scratch, replica])
     }
 
+    /// Another process on the same database, with the same clock.
+    pub async fn another_node(&self) -> Self {
+        let (config, clock) = (self.app.config.clone(), self.clock.clone());
+        let db = Db::connect(&self.scratch[0].options)
+            .await
+            .expect("the database opens twice");
+        let app = App::new(config, db, clock).await;
+        Self::of(app.expect("the second node starts"), Vec::new())
+    }
+
     fn of(app: App, scratch: Vec<Scratch>) -> Self {
         TestShop {
             clock: app.clock.clone(),
             router: shop::http::router(app.clone()),
             app,
-            _scratch: scratch,
+            scratch,
         }
     }
 
