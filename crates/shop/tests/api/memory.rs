@@ -143,7 +143,8 @@ both! {
             let packed = shop.get(PRODUCTS).header("accept-encoding", "gzip").send().await;
             assert_eq!(plain.json()["results"][0]["name"], "Long");
             assert_eq!(packed.header("content-encoding"), "gzip");
-            assert_eq!(packed.header("etag"), format!("W/{}", plain.header("etag")));
+            let tag = plain.header("etag").trim_end_matches('"').to_owned();
+            assert_eq!(packed.header("etag"), format!("{tag}-gzip\""));
             assert_eq!(packed.header("vary"), "accept-encoding");
             assert_eq!(&packed.body[..2], [0x1f, 0x8b]);
             let tag = packed.header("etag").to_owned();
