@@ -43,6 +43,7 @@ CREATE TABLE orders (
 CREATE INDEX orders_user_id ON orders (user_id, id);
 CREATE INDEX orders_status ON orders (status, id);
 CREATE INDEX orders_created_at ON orders (created_at, id);
+CREATE INDEX orders_guest_email ON orders (LOWER(email)) WHERE user_id IS NULL AND email <> '';
 
 -- What was bought, as it was called and priced at that moment.
 CREATE TABLE order_lines (

@@ -68,10 +68,13 @@ pub fn routes() -> Vec<Routes> {
 }
 
 /// What later features do when somebody signs in, inside that transaction.
-pub const ON_SIGN_IN: &[accounts::SignInHook] = &[cart::merge_at_sign_in];
+pub const ON_SIGN_IN: &[accounts::SignInHook] = &[cart::merge_at_sign_in, orders::adopt_at_sign_in];
+
+/// What later features do when somebody has shown that the address of the account is theirs, inside that transaction.
+pub const ON_VERIFY: &[accounts::AccountHook] = &[orders::adopt_guest_orders];
 
 /// What later features do when an account is taken back from a stranger, inside that transaction.
-pub const ON_RECLAIM: &[accounts::ReclaimHook] = &[cart::forget_cart, addresses::forget_addresses];
+pub const ON_RECLAIM: &[accounts::AccountHook] = &[cart::forget_cart, addresses::forget_addresses];
 
 /// What happens to the books when staff has the money of an order in hand.
 pub const ON_PAID_BY_HAND: orders::PaidHook = payments::take_by_hand;

@@ -44,7 +44,7 @@ pub use api::routes;
 pub use authenticate::authenticate;
 pub use create_superuser::{NewSuperuser, create_superuser};
 pub use import_users::{ImportedUser, ImportedUsers, adopt_hash, import_users};
-pub use links::ReclaimHook;
+pub use links::AccountHook;
 pub use prove_again::{Proof, prove_again};
 pub(crate) use second_factor::ProofIn;
 pub use sign_in::{Adjustments, CartAdjustment, SignInHook};

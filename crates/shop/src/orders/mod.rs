@@ -7,6 +7,7 @@
 //! state and status are written together, with exactly one history row a step; stock is promised at placing, leaves
 //! at shipping and is given back at cancelling, each exactly once.
 
+mod adopt_guest_orders;
 mod advance;
 mod api;
 mod cancel_order;
@@ -21,6 +22,7 @@ mod settle_payment;
 mod store;
 mod update_status;
 
+pub use adopt_guest_orders::{adopt_at_sign_in, adopt_guest_orders};
 pub use advance::{EndHook, Held, PaidHook, advance, hold, still_as};
 pub(crate) use api::OrderOut;
 pub use api::{access, routes};

@@ -92,6 +92,11 @@ const SHIP_LINES: &str = "UPDATE order_lines SET shipped_quantity = quantity WHE
 
 const SET_PAYMENT_METHOD: &str = "UPDATE orders SET payment_method = $2 WHERE id = $1";
 
+// Nothing, as long as the address is not verified.
+const ADOPT_GUEST_ORDERS: &str = "UPDATE orders SET user_id = $1
+  WHERE user_id IS NULL AND email <> '' AND anonymised_at IS NULL AND LOWER(email) =
+    (SELECT email_key FROM users WHERE id = $1 AND email_verified_at IS NOT NULL)";
+
 const NAMED_ORDERS_OF: &str =
     "SELECT o.id, o.lifecycle, o.confirmed_at, o.payment_status, o.fulfillment_status,
     o.shipping_address, o.billing_address, COALESCE(u.erased_at, 0) AS erased_at
@@ -140,6 +145,7 @@ pub fn statements() -> Vec<String> {
         SAVE_STATE,
         SHIP_LINES,
         SET_PAYMENT_METHOD,
+        ADOPT_GUEST_ORDERS,
         NAMED_ORDERS_OF,
         NAMED_ORDERS_OF_ERASED,
         ANONYMISE_ORDER,
@@ -432,6 +438,12 @@ impl NamedOrder {
             self.billing_address.as_deref(),
         ]
     }
+}
+
+/// Gives the user what was placed as a guest under their verified address.
+pub(super) async fn adopt_guest_orders(tx: &Tx, user: UserId) -> Result<()> {
+    tx.execute(ADOPT_GUEST_ORDERS, args![user]).await?;
+    Ok(())
 }
 
 pub(super) async fn named_orders_of(conn: &Conn, user: UserId) -> Result<Vec<NamedOrder>> {

@@ -452,7 +452,7 @@ struct ReceivedOut {
 }
 
 #[derive(Serialize, ToSchema)]
-struct PaymentOut {
+pub(crate) struct PaymentOut {
     id: PaymentId,
     order_id: OrderId,
     #[schema(value_type = String)]
@@ -472,7 +472,7 @@ struct PaymentOut {
 }
 
 impl PaymentOut {
-    fn new(app: &App, payment: &Payment) -> Self {
+    pub(crate) fn new(app: &App, payment: &Payment) -> Self {
         PaymentOut {
             id: payment.id,
             order_id: payment.order_id,

@@ -30,10 +30,13 @@ mod verify_payment;
 
 use std::time::Duration;
 
+pub(crate) use api::PaymentOut;
 pub use api::routes;
 pub use give_back::at_order_end;
+pub(crate) use payment::Payment;
 pub use providers::sandbox::routes as sandbox_routes;
 pub use reconcile::reconcile;
+pub(crate) use store::all_of;
 pub use take_by_hand::take_by_hand;
 
 use crate::app::App;

@@ -231,6 +231,16 @@ fn filtered(select: Select, access: &Access, order: Option<OrderId>) -> Select {
     }
 }
 
+/// The payments of somebody's orders.
+pub(crate) async fn all_of(conn: &Conn, user: UserId) -> Result<Vec<Payment>> {
+    let access = Access::Owner {
+        user: Some(user),
+        token_hash: None,
+    };
+    let select = filtered(Select::new(SELECT), &access, None);
+    Ok(select.order("p.id").all(conn).await?)
+}
+
 pub(super) async fn list(
     conn: &Conn,
     access: &Access,

@@ -22,6 +22,7 @@ use crate::http::{Op, Routes, WithHeader, no_content};
 use crate::ids::{ProductId, UserId, VariantId};
 use crate::limits::{self, Limit};
 use crate::orders::{Order, OrderOut};
+use crate::payments::PaymentOut;
 
 pub fn routes() -> Routes {
     let export_op = Op::new("export_profile", "All that the shop knows of you")
@@ -136,6 +137,7 @@ struct ExportOut {
     /// Sign-ins that were tried in the last 90 days, the newest first.
     login_attempts: Vec<ExportedLoginOut>,
     cart: Vec<ExportedCartLineOut>,
+    payments: Vec<PaymentOut>,
     /// The newest first.
     orders: Vec<OrderOut>,
 }
@@ -195,6 +197,11 @@ impl ExportOut {
                 })
                 .collect(),
             cart: person.cart.into_iter().map(Into::into).collect(),
+            payments: person
+                .payments
+                .iter()
+                .map(|payment| PaymentOut::new(app, payment))
+                .collect(),
             orders: Vec::new(),
         }
     }

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::ids::UserId;
 use crate::orders::{self, Access, Filter, Order};
 use crate::paging::Paging;
+use crate::payments::{self, Payment};
 
 /// Orders that are read at once.
 const AT_ONCE: i64 = 100;
@@ -21,6 +22,7 @@ pub(super) struct Person {
     pub sessions: Vec<SessionRecord>,
     pub logins: Vec<LoginRecord>,
     pub cart: Vec<CartLine>,
+    pub payments: Vec<Payment>,
 }
 
 pub(super) async fn person(app: &App, user: User) -> Result<Person> {
@@ -36,6 +38,7 @@ pub(super) async fn person(app: &App, user: User) -> Result<Person> {
         sessions: sessions(&conn, user.id).await?,
         logins: logins(&conn, user.id).await?,
         cart,
+        payments: payments::all_of(&conn, user.id).await?,
     })
 }
 

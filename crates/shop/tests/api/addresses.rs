@@ -143,6 +143,17 @@ both! {
         assert_eq!(count(&shop, "addresses").await, 50);
     }
 
+    /// AZ-06
+    async fn nobody_writes_into_somebody_elses_book(shop: TestShop) {
+        let (alice, bob) = (shop.customer("alice").await, shop.customer("bob").await);
+        let forged = json!({"id": 77, "user": bob.id, "user_id": bob.id, "created_at": "2020-01-01T00:00:00Z"});
+        let kept = keep(&shop, &alice, forged.clone()).await;
+        assert_ne!(kept["id"], 77);
+        shop.patch(&path(&kept)).by(&alice).json(forged).expect(200).await;
+        assert_eq!(shop.get(&path(&kept)).by(&alice).expect(200).await.json(), kept);
+        assert!(ids(&shop, &bob, "").await.1.is_empty());
+    }
+
     /// AZ-02
     async fn what_is_somebody_elses_is_not_there(shop: TestShop) {
         let (alice, bob) = (shop.customer("alice").await, shop.customer("bob").await);

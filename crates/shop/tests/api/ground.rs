@@ -593,6 +593,7 @@ async fn errors_are_problem_json_for_those_who_ask() {
     assert_eq!(answer.header("content-type"), "application/problem+json");
 }
 
+/// PR-06
 #[tokio::test]
 async fn faults_of_ours_tell_nothing() {
     let shop = shop().await;

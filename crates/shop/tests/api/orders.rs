@@ -362,6 +362,7 @@ both! {
         assert_eq!(s.show(&s.ada, &order).expect(200).await.json(), order);
     }
 
+    /// AZ-02, AZ-03, PR-07
     async fn a_guest_reads_and_cancels_with_the_token_of_the_order(s: Ready) {
         let guest = Buyer::guest(&s.shop, s.mug, 2).await;
         let order = guest.orders(&s.shop).json(json!({"email": "guest@else.test"})).expect(201).await.json();
@@ -380,6 +381,7 @@ both! {
             s.shop.post(&cancel).header("x-order-token", wrong).expect(404).await;
         }
         s.shop.get(&path).expect(404).await;
+        s.shop.get(&format!("{path}?email=guest@else.test")).expect(400).await;
         s.show(&s.ada, &order).expect(404).await;
         guest.sign(s.shop.get(&path)).expect(404).await;
         s.shop.get(ORDERS).header("x-order-token", token).expect(401).await;
@@ -394,6 +396,7 @@ both! {
         books_are_right(&s.shop).await;
     }
 
+    /// AZ-02
     async fn an_order_of_somebody_else_is_as_good_as_none(s: Ready) {
         let order = s.placed(1).await;
         let bob = Buyer::Customer(customer(&s.shop, "bob").await);

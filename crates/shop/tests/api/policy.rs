@@ -345,18 +345,36 @@ both! {
     }
 
     /// AZ-12
-    async fn orders_of_a_guest_are_not_had_by_typing_in_their_address(shop: TestShop) {
+    async fn orders_of_a_guest_are_had_by_proving_their_address_and_not_by_typing_it_in(shop: TestShop) {
         let admin = shop.admin().await;
-        let product = shop.product(&admin, "19.99", 5).await;
-        let cart = shop.post("/api/v1/cart/items/").json(json!({"product_id": product.id})).expect(201).await;
-        let token = cart.header("x-cart-token").to_owned();
-        let body = json!({"email": "alice@example.org"});
-        let order = shop.post("/api/v1/orders/").header("x-cart-token", token).json(body).expect(201).await.json();
+        let product = shop.product(&admin, "19.99", 50).await;
+        let ordered = async |email: &str| {
+            let cart = shop.post("/api/v1/cart/items/").json(json!({"product_id": product.id})).expect(201).await;
+            let token = cart.header("x-cart-token").to_owned();
+            shop.post("/api/v1/orders/").header("x-cart-token", token).json(json!({"email": email})).expect(201).await.json()
+        };
+        let (order, other) = (ordered("Alice@Example.org").await, ordered("bob@example.org").await);
+        let path = |order: &Value| format!("/api/v1/orders/{}/", order["id"]);
+        let count = async |person: &Person| shop.get("/api/v1/orders/").by(person).expect(200).await.json()["count"].clone();
 
         let alice = shop.customer("alice").await;
+        let again = shop.sign_in(&alice.email).await;
+        assert_eq!((count(&alice).await, count(&again).await), (json!(0), json!(0)));
+        shop.get(&path(&order)).by(&alice).expect(404).await;
 
-        assert_eq!(shop.get("/api/v1/orders/").by(&alice).expect(200).await.json()["count"], 0);
-        shop.get(&format!("/api/v1/orders/{}/", order["id"])).by(&alice).expect(404).await;
+        let link = format!("/api/v1/auth/verify-email/{}/", shop.mail_to(&alice.email).await.token());
+        shop.post(&link).expect(200).await;
+        assert_eq!(count(&alice).await, 1);
+        assert_eq!(shop.get(&path(&order)).by(&alice).expect(200).await.json()["user"], alice.id);
+        shop.get(&path(&other)).by(&alice).expect(404).await;
+        let token = order["order_token"].as_str().unwrap();
+        shop.get(&path(&order)).header("x-order-token", token).expect(200).await;
+
+        // What is ordered as a guest later is found at the next sign-in.
+        ordered("alice@example.org").await;
+        assert_eq!(count(&alice).await, 1);
+        let alice = shop.sign_in(&alice.email).await;
+        assert_eq!(count(&alice).await, 2);
     }
 
     /// AZ-07

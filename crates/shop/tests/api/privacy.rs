@@ -90,6 +90,9 @@ both! {
             buyer.buys(&shop, mug, 1).await;
         }
         buyer.adds(&shop, mug, 3).expect(201).await;
+        let boss = shop.admin().await;
+        let newest = shop.get("/api/v1/orders/?page_size=1").by(&alice).expect(200).await.json()["results"][0]["id"].clone();
+        shop.patch(&format!("/api/v1/orders/{newest}/update_status/")).by(&boss).json(json!({"status": "paid"})).expect(200).await;
 
         let answer = proved(&shop, EXPORT, &alice, PASSWORD).expect(200).await;
         assert_eq!(answer.header("content-disposition"), "attachment; filename=\"my-data.json\"");
@@ -98,6 +101,7 @@ both! {
         assert_eq!((&data["profile"]["email"], &data["profile"]["name"]), (&json!(alice.email), &json!("Canaria Liddell")));
         assert_eq!((&data["addresses"][0]["line1"], &data["addresses"][1]), (&json!("2 Canary Street"), &Value::Null));
         assert_eq!(data["cart"][0]["quantity"], 3);
+        assert_eq!((&data["payments"][0]["order_id"], &data["payments"][1]), (&newest, &Value::Null));
         let orders = data["orders"].as_array().unwrap();
         let mut ids: Vec<_> = orders.iter().map(|order| order["id"].as_i64().unwrap()).collect();
         assert!(orders.iter().all(|order| order["user"] == alice.id));

@@ -34,9 +34,9 @@ use crate::transact;
 /// How long it can be looked up who asked.
 const KEPT_FOR: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
-/// What a later feature does when an address turns out to belong to somebody else than who signed up with it: what the
-/// stranger left goes. Inside the transaction; listed in `lib.rs`.
-pub type ReclaimHook = for<'a> fn(&'a App, &'a Tx, UserId) -> BoxFuture<'a, Result<()>>;
+/// What a later feature does when an address is proven, or turns out to belong to somebody else than who signed up with
+/// it (then what the stranger left goes). Inside the transaction; listed in `lib.rs`.
+pub type AccountHook = for<'a> fn(&'a App, &'a Tx, UserId) -> BoxFuture<'a, Result<()>>;
 
 crate::words! {
     pub(super) enum Purpose {

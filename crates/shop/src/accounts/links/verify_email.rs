@@ -31,7 +31,7 @@ pub(super) async fn verify_email(
     let token = LinkToken::parse(token)?;
     let now = app.clock.now();
     let (account, session) = transact!(app.db, tx => {
-        let user = confirm(tx, &token, now).await?;
+        let user = confirm(app, tx, &token, now).await?;
         if second_factor::is_enabled(tx, user).await? {
             return Ok(None);
         }
@@ -56,10 +56,18 @@ pub(super) async fn verify_email(
 pub(super) async fn confirm_email(app: &App, token: &str) -> Result<()> {
     let token = LinkToken::parse(token)?;
     let now = app.clock.now();
-    transact!(app.db, tx => { confirm(tx, &token, now).await.map(drop) })
+    transact!(app.db, tx => { confirm(app, tx, &token, now).await.map(drop) })
 }
 
-async fn confirm(tx: &Tx, token: &LinkToken, now: Time) -> Result<UserId> {
+async fn confirm(app: &App, tx: &Tx, token: &LinkToken, now: Time) -> Result<UserId> {
+    let user = prove(tx, token, now).await?;
+    for hook in crate::ON_VERIFY {
+        hook(app, tx, user).await?;
+    }
+    Ok(user)
+}
+
+async fn prove(tx: &Tx, token: &LinkToken, now: Time) -> Result<UserId> {
     let link = use_up(tx, token, &PURPOSES, now).await?;
     let user = link.user_id;
     if link.purpose == Purpose::VerifyEmail {
