@@ -45,6 +45,11 @@ pub(crate) enum Verb {
     /// Bring products, categories, past orders or accounts in from a file
     #[command(subcommand)]
     Import(Import),
+    /// Fill an empty shop with believable data
+    #[command(
+        after_help = "Example: cartwright demo --products 500 --orders 2000 --data-dir ./demo"
+    )]
+    Demo(Demo),
     /// Audit the database; exit code 1 when something does not add up
     #[command(after_help = "Example: cartwright check --json")]
     Check,
@@ -72,6 +77,20 @@ pub(crate) struct Superuser {
     /// Ask nothing
     #[arg(long, alias = "noinput")]
     pub(crate) no_input: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Demo {
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub(crate) products: u32,
+    #[arg(long, value_name = "N", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(0..=10_000_000))]
+    pub(crate) orders: u32,
+    /// For how long the shop has been open
+    #[arg(long, value_name = "N", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub(crate) days: u32,
+    /// The same seed makes the same shop
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub(crate) seed: u64,
 }
 
 #[derive(Subcommand)]

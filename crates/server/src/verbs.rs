@@ -3,6 +3,7 @@
 mod check;
 mod config;
 mod createsuperuser;
+mod demo;
 mod import;
 mod migrate;
 mod openapi;
@@ -21,6 +22,7 @@ pub(crate) async fn run(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
         Verb::Migrate { plan } => migrate::run(config, plan, json).await,
         Verb::Createsuperuser(given) => createsuperuser::run(config, given.no_input, json).await,
         Verb::Import(what) => import::run(config, what, json).await,
+        Verb::Demo(given) => demo::run(config, given, json).await,
         Verb::Check => check::run(config, json).await,
         Verb::Openapi { yaml } => Ok(openapi::run(yaml)),
         Verb::Config => Ok(config::run(&config, json)),

@@ -26,6 +26,7 @@ pub mod audit;
 pub mod cart;
 pub mod catalog;
 pub mod check;
+pub mod demo;
 pub mod events;
 pub mod health;
 pub mod housekeeping;
@@ -134,6 +135,7 @@ pub fn statements() -> Vec<String> {
         .chain(analytics::statements())
         .chain(check::statements())
         .chain(import::orders::statements())
+        .chain(demo::statements())
         .collect()
 }
 

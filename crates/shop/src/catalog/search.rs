@@ -111,11 +111,18 @@ impl Matching {
     /// has for each word others that may have been meant.
     pub(super) fn ways(engine: Engine, words: &[String], similar: &[Vec<String>]) -> Vec<Self> {
         let mut ways = vec![
-            Matching(in_title(engine, words, "")),
-            Matching(in_title(engine, words, "*")),
+            Matching(in_title(engine, words, &[], "")),
+            Matching(in_title(engine, words, &[], "*")),
             Self::anywhere(engine, words),
         ];
         if similar.iter().any(|words| !words.is_empty()) {
+            let anywhere = all_of(engine, words, &[], "*");
+            let titled = in_title(engine, words, similar, "*");
+            let or = match engine {
+                Engine::Sqlite => "OR",
+                Engine::Postgres => "|",
+            };
+            ways.push(Matching(format!("({anywhere}) {or} ({titled})")));
             ways.push(Matching(all_of(engine, words, similar, "*")));
         }
         ways
@@ -131,10 +138,10 @@ impl Matching {
     }
 }
 
-fn in_title(engine: Engine, words: &[String], star: &str) -> String {
+fn in_title(engine: Engine, words: &[String], similar: &[Vec<String>], star: &str) -> String {
     match engine {
-        Engine::Sqlite => format!("{{title}} : ({})", all_of(engine, words, &[], star)),
-        Engine::Postgres => all_of(engine, words, &[], &format!("{star}A")),
+        Engine::Sqlite => format!("{{title}} : ({})", all_of(engine, words, similar, star)),
+        Engine::Postgres => all_of(engine, words, similar, &format!("{star}A")),
     }
 }
 
@@ -241,6 +248,7 @@ mod tests {
                 r#"{title} : ("red" AND "labtop")"#,
                 r#"{title} : ("red"* AND "labtop"*)"#,
                 r#""red"* AND "labtop"*"#,
+                r#"("red"* AND "labtop"*) OR ({title} : ("red"* AND ("labtop"* OR "laptop"*)))"#,
                 r#""red"* AND ("labtop"* OR "laptop"*)"#,
             ]
         );
@@ -250,6 +258,7 @@ mod tests {
                 "'red':A & 'labtop':A",
                 "'red':*A & 'labtop':*A",
                 "'red':* & 'labtop':*",
+                "('red':* & 'labtop':*) | ('red':*A & ('labtop':*A | 'laptop':*A))",
                 "'red':* & ('labtop':* | 'laptop':*)",
             ]
         );

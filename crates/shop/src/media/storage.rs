@@ -13,7 +13,7 @@ use object_store::path::Path;
 use object_store::{ClientOptions, ObjectStoreExt as _, PutPayload, RetryConfig};
 use tokio::sync::{OnceCell, Semaphore};
 
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::error::{Code, Error, Result};
 
 /// Uploads that may wait for a place to be decoded.
@@ -39,7 +39,7 @@ impl Media {
         let url = config.media_url.expose();
         let target = match url.strip_prefix("file://") {
             Some(folder) => Target::Folder(folder.into(), OnceCell::new()),
-            None => bucket(url)?,
+            None => bucket(url).map_err(unusable)?,
         };
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Ok(Media {
@@ -106,6 +106,14 @@ async fn open<'a>(
         LocalFileSystem::new_with_prefix(folder).map_err(away)
     };
     store.get_or_try_init(open).await
+}
+
+fn unusable(error: anyhow::Error) -> ConfigError {
+    ConfigError::new(
+        "MEDIA_URL cannot be used.",
+        format!("{error:#}"),
+        "Write it as s3://KEY:SECRET@BUCKET/PREFIX?region=eu-central-1, or as file://FOLDER.",
+    )
 }
 
 /// `s3://KEY:SECRET@BUCKET/PREFIX?region=eu-central-1&endpoint=https://host`; what stands in it is percent-encoded.

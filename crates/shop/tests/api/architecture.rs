@@ -22,6 +22,7 @@ const FEATURES: &[&str] = &[
     "privacy",
     "analytics",
     "import",
+    "demo",
     "check",
     "health",
 ];

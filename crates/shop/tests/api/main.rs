@@ -21,6 +21,7 @@ mod architecture;
 mod bulk;
 mod cart;
 mod catalog;
+mod demo;
 mod document;
 mod ground;
 mod images;

@@ -2,12 +2,14 @@
 //!
 //! Who writes one holds the generation row of the catalog first, so writers of the tree come one after the other.
 
+mod add_tree;
 pub(super) mod api;
 pub(super) mod category;
 mod delete_category;
 mod save_category;
 pub(super) mod store;
 
+pub(crate) use add_tree::add_tree;
 pub use category::Category;
 pub(crate) use category::MAX_DEPTH;
 pub(in crate::catalog) use save_category::insert;

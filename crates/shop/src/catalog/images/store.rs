@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use db::{Conn, Select, Tx, args};
+use db::{Conn, Select, Tx, Value, args, args_vec};
 
 use super::ProductImage;
 use crate::catalog::products::Product;
@@ -91,6 +91,20 @@ pub(in crate::catalog) async fn insert(
     now: Time,
 ) -> Result<ImageId> {
     Ok(tx.one(INSERT, args![product, &file.name, alt, now]).await?)
+}
+
+/// The first pictures of products that have none yet.
+pub(in crate::catalog) async fn insert_each(
+    tx: &Tx,
+    files: &[(ProductId, &File)],
+    now: Time,
+) -> Result<()> {
+    let rows: Vec<Vec<Value>> = files
+        .iter()
+        .map(|(product, file)| args_vec![*product, &file.name, now])
+        .collect();
+    tx.execute_each(INSERT_FIRST, &rows).await?;
+    Ok(())
 }
 
 /// Before the others.

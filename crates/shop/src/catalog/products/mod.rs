@@ -1,5 +1,6 @@
 //! Products and their variants: finding, listing and writing them. `store.rs` says how, `plan.rs` what is allowed.
 
+mod add_products;
 #[expect(non_snake_case, reason = "`id__in` is the name of a parameter")]
 pub(super) mod api;
 mod browse;
@@ -14,6 +15,7 @@ mod product;
 pub(super) mod store;
 mod update_product;
 
+pub(crate) use add_products::{ReadyProduct, add_products};
 pub(super) use browse::find_product;
 pub use create_product::{ProductWish, create_product};
 pub use delete_product::delete_product;

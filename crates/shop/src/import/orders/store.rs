@@ -2,8 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use db::{Db, Select, Tx, Value, args_vec};
-use futures_util::future::try_join_all;
+use db::{Db, Select, Value, args_vec};
 
 use super::Invoice;
 use super::line::Line;
@@ -11,6 +10,7 @@ use crate::app::App;
 use crate::clock::Time;
 use crate::error::Result;
 use crate::ids::{OrderId, ProductId, VariantId};
+use crate::import::bulk::Bulk;
 use crate::orders::{PaymentStatus, Source, State, Status, Step, new_order_number};
 use crate::transact;
 
@@ -73,9 +73,7 @@ pub fn statements() -> Vec<String> {
         INSERT_CHANGES,
         INSERT_PAYMENTS,
     ];
-    let bulks = bulks
-        .iter()
-        .flat_map(|bulk| Bulk::SIZES.iter().map(|rows| bulk.sql(*rows)));
+    let bulks = bulks.iter().flat_map(Bulk::statements);
     [known.sql().to_owned(), present.sql().to_owned()]
         .into_iter()
         .chain(bulks)
@@ -276,46 +274,4 @@ fn payment_row(app: &App, order: OrderId, invoice: &Invoice) -> Vec<Value> {
         invoice.at,
         invoice.at
     ]
-}
-
-/// An INSERT of many rows: as few statements as sizes that are prepared once allow, sent one after the other without
-/// waiting for answers.
-struct Bulk {
-    head: &'static str,
-    columns: usize,
-    tail: &'static str,
-}
-
-impl Bulk {
-    const SIZES: [usize; 4] = [64, 16, 4, 1];
-
-    async fn run<T: db::FromRow>(&self, tx: &Tx, mut rows: &[Vec<Value>]) -> Result<Vec<T>> {
-        let mut statements = Vec::new();
-        for size in Self::SIZES {
-            let sql = self.sql(size);
-            while let Some((some, rest)) = rows.split_at_checked(size) {
-                statements.push((sql.clone(), some.concat()));
-                rows = rest;
-            }
-        }
-        let run = statements
-            .iter()
-            .map(|(sql, values)| tx.all::<T>(sql, values));
-        Ok(try_join_all(run).await?.into_iter().flatten().collect())
-    }
-
-    fn sql(&self, rows: usize) -> String {
-        let row = |at| {
-            format!(
-                "({})",
-                db::placeholders(1 + at * self.columns, self.columns)
-            )
-        };
-        format!(
-            "{} VALUES {}{}",
-            self.head,
-            (0..rows).map(row).collect::<Vec<_>>().join(", "),
-            self.tail
-        )
-    }
 }
