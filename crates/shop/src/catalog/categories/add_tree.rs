@@ -10,7 +10,7 @@ use crate::transact;
 /// Roots with the names of those below them; the ids of the lower ones, in order.
 pub(crate) async fn add_tree(app: &App, roots: &[(&str, Vec<&str>)]) -> Result<Vec<CategoryId>> {
     let now = app.clock.now();
-    let ids = transact!(app.db, tx => {
+    transact!(app.db, tx => {
         catalog::store::bump_generation(tx).await?;
         let mut ids = Vec::new();
         for (root, children) in roots {
@@ -20,7 +20,5 @@ pub(crate) async fn add_tree(app: &App, roots: &[(&str, Vec<&str>)]) -> Result<V
             }
         }
         Ok(ids)
-    })?;
-    catalog::changed(app);
-    Ok(ids)
+    })
 }

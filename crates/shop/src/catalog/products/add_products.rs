@@ -53,7 +53,5 @@ pub(crate) async fn add_products(app: &App, products: &[ReadyProduct], at: Time)
             .filter_map(|(id, product)| Some((id, product.picture.as_ref()?)))
             .collect();
         images::store::insert_each(tx, &files, at).await
-    })?;
-    catalog::changed(app);
-    Ok(())
+    })
 }
