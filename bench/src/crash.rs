@@ -51,6 +51,7 @@ pub(crate) async fn crash(
     let program = Program {
         file: options.server,
         server,
+        env: Vec::new(),
     };
     program
         .run(&[
@@ -126,13 +127,15 @@ async fn all_there(server: Server, admin: (&str, &str), log: &Path) -> Result<()
     }
 }
 
-struct Program {
-    file: PathBuf,
-    server: Server,
+/// The server's program, with settings beside those of the environment.
+pub(crate) struct Program {
+    pub(crate) file: PathBuf,
+    pub(crate) server: Server,
+    pub(crate) env: Vec<(&'static str, String)>,
 }
 
 impl Program {
-    async fn start(&self) -> Result<Child> {
+    pub(crate) async fn start(&self) -> Result<Child> {
         let child = self
             .command()
             .arg("serve")
@@ -144,7 +147,7 @@ impl Program {
         Ok(child)
     }
 
-    async fn run(&self, args: &[&str]) -> Result<()> {
+    pub(crate) async fn run(&self, args: &[&str]) -> Result<()> {
         let done = self.command().args(args).output().await?;
         if !done.status.success() {
             bail!(
@@ -162,6 +165,7 @@ impl Program {
         command
             .env("BIND", self.server.0.to_string())
             .env("LOG_FORMAT", "json")
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
             .kill_on_drop(true);
         command
     }

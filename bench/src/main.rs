@@ -10,6 +10,7 @@ mod http;
 mod invoices;
 mod load;
 mod parallel;
+mod pay;
 mod races;
 mod replay;
 mod seed;
@@ -85,6 +86,11 @@ enum Verb {
         after_help = "Example:\n  DATABASE_URL=sqlite:///tmp/crash.db bench crash online-retail.csv.gz --kills 20 --admin-email admin@example.com --admin-password …"
     )]
     Crash(crash::Options),
+    /// Pay orders at a bank of our own, at random outcomes, while the server is killed; every order must agree with it
+    #[command(
+        after_help = "Example:\n  DATABASE_URL=sqlite:///tmp/pay.db RATE_LIMIT=off bench pay --orders 2000 --kills 10 --admin-email admin@example.com --admin-password …"
+    )]
+    Pay(pay::Options),
     /// Race: many clients buy one product until they are refused; as many orders as pieces
     #[command(
         after_help = "Example:\n  bench hot --stock 500 --clients 64 --admin-email admin@example.com --admin-password …"
@@ -152,6 +158,7 @@ async fn run(cli: Cli) -> Result<bool> {
     match cli.verb {
         Verb::Replay(options) => replay::replay(options, cli.url, admin, output).await,
         Verb::Crash(options) => crash::crash(options, cli.url, admin, output).await,
+        Verb::Pay(options) => pay::pay(options, cli.url, admin, output).await,
         Verb::Verify { log } => verify::verify(cli.url, admin, &log, output).await,
         Verb::Hot(options) => races::hot(options, Race::new(cli.url, admin).await?, output).await,
         Verb::SameCart(options) => {

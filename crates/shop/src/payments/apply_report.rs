@@ -92,9 +92,9 @@ impl Books<'_> {
         payment.note.clear();
         try_join!(
             store::cancel_others(self.tx, self.order.id, payment.id, self.now),
-            store::save(self.tx, &payment, None)
+            store::save(self.tx, &payment, None),
+            self.took(&payment, id),
         )?;
-        self.took(&payment, id).await?;
         Ok(payment)
     }
 
@@ -123,17 +123,19 @@ impl Books<'_> {
         Ok(second)
     }
 
-    /// Writes down money that came, and what follows for the order.
+    /// Writes down money that came, and what follows for the order. What does not wait for answers is sent together.
     async fn took(&self, payment: &Payment, id: &str) -> Result<()> {
         let event = Event::PaymentCaptured {
             order_id: self.order.id,
             payment_id: payment.id,
         };
-        self.note(payment, Fact::Captured, id, payment.captured_minor, "")
-            .await?;
-        events::record(self.tx, &event, self.now).await?;
+        let (_, (), sums) = try_join!(
+            self.note(payment, Fact::Captured, id, payment.captured_minor, ""),
+            events::record(self.tx, &event, self.now),
+            store::sums(self.tx, self.order.id),
+        )?;
         if payment.status == PaymentState::Succeeded {
-            self.settle().await?;
+            orders::settle_payment(self.tx, self.order, &sums, None).await?;
         }
         let ended = matches!(
             self.order.lifecycle,

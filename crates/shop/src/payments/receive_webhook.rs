@@ -4,6 +4,7 @@
 //! is no 200, so that the provider sends the event again.
 
 use db::Tx;
+use futures_util::try_join;
 
 use super::apply_refund::{Told, apply_dispute, apply_refund};
 use super::apply_report::apply_report;
@@ -21,10 +22,14 @@ pub(crate) async fn receive_webhook(app: &App, name: Provider, hook: &Hook<'_>) 
     let notice = provider.read_webhook(app, hook).await?;
     let payment = {
         let conn = app.db.read().await?;
-        if store::has_event(&conn, name, &notice.event_key).await? {
+        let (known, payment) = try_join!(
+            store::has_event(&conn, name, &notice.event_key),
+            find(&conn, name, &notice.about)
+        )?;
+        if known {
             return Ok(());
         }
-        find(&conn, name, &notice.about).await?
+        payment
     };
     let now = app.clock.now();
     let asked = match (&payment, &notice.news) {

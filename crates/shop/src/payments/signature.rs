@@ -94,4 +94,32 @@ mod tests {
             );
         }
     }
+
+    /// `.ci/run` lets razorpay's own library sign.
+    #[test]
+    fn what_is_signed_by_the_library_fits() {
+        for line in library_signatures("razorpay") {
+            let text = |name: &str| line[name].as_str().unwrap().to_owned();
+            let (secret, body, signed) = (text("secret"), text("body"), text("signed"));
+            assert!(is_signed(&[&secret], &[body.as_bytes()], &signed), "{line}");
+            let flipped = if signed.starts_with('0') { "1" } else { "0" };
+            let flipped = format!("{flipped}{}", &signed[1..]);
+            assert!(!is_signed(&[&secret], &[body.as_bytes()], &flipped));
+        }
+    }
+}
+
+/// What a provider's own library signed, where `PROVIDER_SIGNATURES` names a file of it.
+#[cfg(test)]
+pub(super) fn library_signatures(by: &str) -> Vec<serde_json::Value> {
+    let Some(file) = std::env::var_os("PROVIDER_SIGNATURES") else {
+        return Vec::new();
+    };
+    let text = std::fs::read_to_string(file).unwrap();
+    let all = text
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let found: Vec<_> = all.filter(|line| line["by"] == by).collect();
+    assert!(!found.is_empty());
+    found
 }

@@ -36,12 +36,10 @@ pub(crate) async fn verify_payment(
     };
     let provider = provider::configured(app, name)?;
     let payment = found.ok_or_else(|| mismatch("No such payment was begun for this order."))?;
-    let known = payment.status == PaymentState::Succeeded
-        && asked
-            .proof
-            .payment_id
-            .as_ref()
-            .is_none_or(|id| payment.provider_payment_id.as_ref() == Some(id));
+    // Some browsers bring the name of the money, others of what was asked for.
+    let ours = [&payment.provider_payment_id, &payment.reference];
+    let named = asked.proof.payment_id.is_none() || ours.contains(&&asked.proof.payment_id);
+    let known = payment.status == PaymentState::Succeeded && named;
     if !known {
         payable(&order)?;
     }

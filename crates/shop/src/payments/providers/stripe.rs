@@ -467,6 +467,18 @@ mod tests {
             .map(|error| error.code())
     }
 
+    /// `.ci/run` lets stripe's own library sign.
+    #[test]
+    fn what_is_signed_by_the_library_fits() {
+        for line in signature::library_signatures("stripe") {
+            let text = |name: &str| line[name].as_str().unwrap().to_owned();
+            let (secret, body, header) = (text("secret"), text("body"), text("signed"));
+            assert!(check_signature(&secret, &header, body.as_bytes(), AT).is_ok());
+            let other = format!("{body} ");
+            assert!(check_signature(&secret, &header, other.as_bytes(), AT).is_err());
+        }
+    }
+
     #[test]
     fn a_published_signature_fits() {
         assert_eq!(code(&format!("t=1700000000,v1={SIGNED}"), AT), None);

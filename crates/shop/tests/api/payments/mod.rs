@@ -1,6 +1,9 @@
 //! Payments: what becomes of an order, whatever provider, network and buyer do.
 
+mod four;
+mod providers;
 mod sandbox;
+mod webhooks;
 
 use db::args;
 use serde_json::{Value, json};

@@ -8,6 +8,7 @@ mod client;
 mod databases;
 mod document;
 mod outbox;
+pub mod providers;
 mod shop;
 mod smtp;
 

@@ -1,0 +1,379 @@
+//! `bench pay`: many orders paid at a bank of our own, at random outcomes, while the server is killed again and again.
+//!
+//! The bank speaks as Razorpay does and keeps its book in this process, so it survives every kill. Afterwards each
+//! order must agree with it: no money uncounted, none counted twice, none kept of an order that is over.
+
+mod bank;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use crate::crash::Program;
+use crate::output::Output;
+use crate::parallel::{Jobs, in_parallel};
+use crate::shop::{Ask, Caller, Server, first_customer, run_name};
+use bank::Bank;
+
+/// Longer than open payments wait for their second look.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The server's program; its settings come from the environment (DATABASE_URL, CARTWRIGHT_DATA_DIR, …)
+    #[arg(long, default_value = "target/release/cartwright", value_name = "FILE")]
+    server: PathBuf,
+    /// How many orders
+    #[arg(long, default_value_t = 2000)]
+    orders: usize,
+    /// How many buyers at once
+    #[arg(long, default_value_t = 16)]
+    buyers: usize,
+    /// How often to kill the server
+    #[arg(long, default_value_t = 10)]
+    kills: usize,
+    /// The same seed is the same outcomes
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// What the buyer does.
+#[derive(Clone, Copy, Debug)]
+enum Outcome {
+    Verified,
+    EventOnly,
+    Authorized,
+    Declined,
+    DeclinedThenPaid,
+    AllLost,
+    EventTwice,
+    WrongAmount,
+    CancelledThenPaid,
+    PaidThenRefunded,
+    PaidTwice,
+    AnswerCut,
+}
+
+const OUTCOMES: [Outcome; 12] = [
+    Outcome::Verified,
+    Outcome::EventOnly,
+    Outcome::Authorized,
+    Outcome::Declined,
+    Outcome::DeclinedThenPaid,
+    Outcome::AllLost,
+    Outcome::EventTwice,
+    Outcome::WrongAmount,
+    Outcome::CancelledThenPaid,
+    Outcome::PaidThenRefunded,
+    Outcome::PaidTwice,
+    Outcome::AnswerCut,
+];
+
+/// False when an order does not agree with the bank, or an invariant is broken.
+pub(crate) async fn pay(
+    options: Options,
+    server: Server,
+    admin: (&str, &str),
+    output: Output,
+) -> Result<bool> {
+    let bank = Bank::open(server).await?;
+    let program = Program {
+        file: options.server,
+        server,
+        env: bank.settings(),
+    };
+    let superuser = [
+        "createsuperuser",
+        "--no-input",
+        "--email",
+        admin.0,
+        "--password",
+        admin.1,
+    ];
+    program.run(&superuser).await?;
+    let mut running = program.start().await?;
+    let mut boss = server.signed_in(admin.0, admin.1).await?;
+    let stock = options.orders * 10;
+    let product = json!({"name": "Paid thing", "price": "19.99", "stock": stock});
+    let product = boss.expect(Ask::post("products/", &product)).await?["id"].clone();
+    let (run, since) = (run_name(), Instant::now());
+    let placed = std::cell::RefCell::new(Vec::new());
+
+    let buying = in_parallel(
+        options.buyers,
+        options.orders,
+        async |worker, jobs: &Jobs| {
+            let number = first_customer(&run) + worker;
+            let email = format!("payer{worker}-{run}@example.com");
+            let mut buyer = server.customer(number, &email).await?;
+            let mut staff = boss.again(number + options.buyers);
+            while let Some(at) = jobs.next() {
+                let outcome =
+                    OUTCOMES[usize::try_from(mixed(options.seed, at) % OUTCOMES.len() as u64)?];
+                let order = buy(
+                    server,
+                    &bank,
+                    &mut buyer,
+                    &mut staff,
+                    &product,
+                    outcome,
+                    &format!("{run}-{at}"),
+                )
+                .await?;
+                placed.borrow_mut().push((order, outcome));
+            }
+            Ok(())
+        },
+    );
+    let killing = async {
+        for kill in 1..=options.kills {
+            while placed.borrow().len() < options.orders * kill / (options.kills + 1) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            running
+                .kill()
+                .await
+                .context("the server cannot be killed")?;
+            running = program.start().await?;
+        }
+        Ok(())
+    };
+    tokio::try_join!(buying, killing)?;
+    let paid_in = since.elapsed();
+    let problems = settled(&bank, &mut boss, &placed.borrow()).await?;
+    program.run(&["check"]).await?;
+    running.kill().await?;
+
+    let summary = json!({
+        "orders": placed.borrow().len(), "kills": options.kills, "payments": bank.payments(), "refunds": bank.refunds(),
+        "seconds": paid_in.as_secs_f64(), "settled_after_seconds": since.elapsed().as_secs_f64(), "problems": problems,
+    });
+    output.print(&summary, || {
+        say!(
+            "Orders       {} in {:.0} s, killed {} times",
+            summary["orders"],
+            paid_in.as_secs_f64(),
+            options.kills
+        );
+        say!(
+            "The bank     {} payments, {} refunds",
+            summary["payments"],
+            summary["refunds"]
+        );
+        problems
+            .iter()
+            .take(20)
+            .for_each(|problem| say!("  {problem}"));
+        say!(
+            "{}",
+            if problems.is_empty() {
+                "every order agrees with the bank"
+            } else {
+                "NOT as the bank has it"
+            }
+        );
+    });
+    Ok(problems.is_empty())
+}
+
+/// One order from the cart to what the outcome brings. The order's id.
+async fn buy(
+    server: Server,
+    bank: &Bank,
+    buyer: &mut Caller,
+    staff: &mut Caller,
+    product: &Value,
+    outcome: Outcome,
+    key: &str,
+) -> Result<i64> {
+    let line = json!({"product_id": product, "quantity": 1});
+    let order = loop {
+        insist(server, buyer, Ask::post("cart/items/", &line)).await?;
+        let nothing = json!({});
+        match insist(server, buyer, Ask::post("orders/", &nothing).keyed(key)).await {
+            Ok(order) => break order,
+            // The cart went with an order that the key will give again.
+            Err(error) if error.to_string().contains("cart_empty") => {}
+            Err(error) => return Err(error),
+        }
+    };
+    let id = order["id"].as_i64().context("an order without id")?;
+    if matches!(outcome, Outcome::AnswerCut) {
+        bank.cut_next();
+    }
+    let begin = json!({"order_id": id, "provider": "razorpay"});
+    let begun = insist(server, buyer, Ask::post("payments/initiate/", &begin)).await?;
+    let reference = begun["razorpay_order_id"]
+        .as_str()
+        .context("no Razorpay order")?
+        .to_owned();
+    let hint = |payment: &str| {
+        json!({"order_id": id, "razorpay_order_id": reference, "razorpay_payment_id": payment,
+            "razorpay_signature": bank.signature(&reference, payment)})
+    };
+    match outcome {
+        Outcome::Verified | Outcome::AnswerCut => {
+            let payment = bank.pays(&reference, "captured", 0);
+            bank.tells(&payment, 1);
+            // Whether the answer comes or not, the event does.
+            let _ = buyer
+                .ask(Ask::post("payments/verify/", &hint(&payment)))
+                .await;
+        }
+        Outcome::EventOnly => bank.tells(&bank.pays(&reference, "captured", 0), 1),
+        Outcome::EventTwice => bank.tells(&bank.pays(&reference, "captured", 0), 2),
+        Outcome::AllLost => drop(bank.pays(&reference, "captured", 0)),
+        Outcome::WrongAmount => bank.tells(&bank.pays(&reference, "captured", 1), 1),
+        Outcome::Authorized => {
+            let payment = bank.pays(&reference, "authorized", 0);
+            bank.tells(&payment, 1);
+            let _ = buyer
+                .ask(Ask::post("payments/verify/", &hint(&payment)))
+                .await;
+        }
+        Outcome::Declined => bank.tells(&bank.pays(&reference, "failed", 0), 1),
+        Outcome::DeclinedThenPaid => {
+            bank.tells(&bank.pays(&reference, "failed", 0), 1);
+            bank.tells(&bank.pays(&reference, "captured", 0), 1);
+        }
+        Outcome::CancelledThenPaid => {
+            let nothing = json!({});
+            let _ = insist(
+                server,
+                buyer,
+                Ask::post(&format!("orders/{id}/cancel/"), &nothing),
+            )
+            .await;
+            bank.tells(&bank.pays(&reference, "captured", 0), 1);
+        }
+        Outcome::PaidTwice => {
+            bank.tells(&bank.pays(&reference, "captured", 0), 1);
+            bank.tells(&bank.pays(&reference, "captured", 0), 1);
+        }
+        Outcome::PaidThenRefunded => {
+            let payment = bank.pays(&reference, "captured", 0);
+            insist(
+                server,
+                buyer,
+                Ask::post("payments/verify/", &hint(&payment)),
+            )
+            .await?;
+            let path = format!("payments/{}/refund/", begun["payment_id"]);
+            let all = json!({});
+            insist(server, staff, Ask::post(&path, &all).keyed(key)).await?;
+        }
+    }
+    Ok(id)
+}
+
+/// Asks until there is a 2xx answer; what a repetition cannot mend is an error.
+async fn insist(server: Server, caller: &mut Caller, ask: Ask<'_>) -> Result<Value> {
+    let since = Instant::now();
+    loop {
+        let answer = caller.ask(ask).await;
+        match answer {
+            Ok(answer) if answer.is_ok() => return Ok(answer.json()),
+            Ok(answer)
+                if answer.status < 500
+                    && !answer.reason().contains("in_progress")
+                    && answer.status != 429 =>
+            {
+                bail!("{} {}: {}", ask.method, ask.path, answer.reason())
+            }
+            _ if since.elapsed() > PATIENCE => bail!("{} {} brings nothing", ask.method, ask.path),
+            _ => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                server.is_back(Duration::from_secs(60)).await?;
+            }
+        }
+    }
+}
+
+/// Waits until every order agrees with the bank, and says what does not in the end.
+async fn settled(bank: &Bank, boss: &mut Caller, placed: &[(i64, Outcome)]) -> Result<Vec<String>> {
+    let since = Instant::now();
+    let mut open: Vec<(i64, Outcome)> = placed.to_vec();
+    loop {
+        let mut problems = Vec::new();
+        let mut left = Vec::new();
+        for (id, outcome) in open {
+            if let Some(problem) = compare(bank, boss, id).await? {
+                problems.push(format!("order {id} ({outcome:?}): {problem}"));
+                left.push((id, outcome));
+            }
+        }
+        if problems.is_empty() || since.elapsed() > PATIENCE {
+            return Ok(problems);
+        }
+        open = left;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+}
+
+async fn compare(bank: &Bank, boss: &mut Caller, id: i64) -> Result<Option<String>> {
+    let order = boss.expect(Ask::get(&format!("orders/{id}/"))).await?;
+    let page = boss
+        .expect(Ask::get(&format!("payments/?order={id}")))
+        .await?;
+    let ours = page["results"].as_array().cloned().unwrap_or_default();
+    let theirs = bank.money_of(order["order_number"].as_str().unwrap_or_default());
+    let (mut kept, mut counted) = (0, 0);
+    for money in &theirs {
+        let found: Vec<_> = ours
+            .iter()
+            .filter(|one| one["transaction_id"] == money.id.as_str())
+            .collect();
+        let [one] = found.as_slice() else {
+            return Ok(Some(format!(
+                "the bank's {} is here {} times",
+                money.id,
+                found.len()
+            )));
+        };
+        let refunded = cents(&one["refunded"]);
+        if refunded != money.refunded {
+            return Ok(Some(format!(
+                "{}: {refunded} refunded here, {} there",
+                money.id, money.refunded
+            )));
+        }
+        counted += i64::from(
+            ["succeeded", "partially_refunded", "refunded"]
+                .contains(&one["status"].as_str().unwrap_or_default()),
+        );
+        kept += i64::from(money.fits && money.refunded < money.amount);
+    }
+    let paid = order["payment_status"] == "paid";
+    let over = order["status"] == "cancelled";
+    Ok(match (paid, kept) {
+        (true, 1) if !over => None,
+        (false, 0) => None,
+        _ if counted > 2 => Some(format!("{counted} payments count")),
+        _ => Some(format!(
+            "{} and {}, the bank keeps {kept} payments",
+            order["status"], order["payment_status"]
+        )),
+    })
+}
+
+fn cents(amount: &Value) -> i64 {
+    amount
+        .as_str()
+        .unwrap_or_default()
+        .replace('.', "")
+        .parse()
+        .unwrap_or(-1)
+}
+
+/// A number without a pattern, of a seed and a place.
+fn mixed(seed: u64, at: usize) -> u64 {
+    let mut x = seed
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .wrapping_add(at as u64);
+    for shift in [30, 27, 31] {
+        x = (x ^ (x >> shift)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    }
+    x >> 16
+}

@@ -1,0 +1,303 @@
+//! Stand-ins for payment providers: real HTTP servers, each with a book of its own, that look at every request as the
+//! provider's description has it, and can fail in all the ways that a network can.
+
+pub mod bkash;
+pub mod paypal;
+pub mod razorpay;
+pub mod stripe;
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+/// What goes wrong with a call.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// No answer, ever; nothing is done.
+    Hang,
+    /// It is done, and the line is cut.
+    DoAndCut,
+    /// It is done, and the answer is an error.
+    DoAndFail,
+    /// An answer of this status with this body instead; nothing is done.
+    Say(u16, String),
+    /// Elsewhere, please.
+    Redirect(String),
+    /// An answer without end.
+    Flood,
+}
+
+/// A request as it came.
+pub struct Asked {
+    pub method: String,
+    pub path: String,
+    pub headers: HashMap<String, String>,
+    pub body: Vec<u8>,
+}
+
+pub struct Said {
+    pub status: u16,
+    pub body: String,
+}
+
+/// What a stand-in keeps.
+#[derive(Default)]
+pub struct Book {
+    /// Orders, intents, sessions, by their ids.
+    pub wanted: HashMap<String, Value>,
+    pub payments: HashMap<String, Value>,
+    pub refunds: HashMap<String, Value>,
+    /// Answers by idempotency key.
+    pub once: HashMap<String, Value>,
+    pub made: u64,
+}
+
+impl Book {
+    pub fn next(&mut self, prefix: &str) -> String {
+        self.made += 1;
+        format!("{prefix}{:014}", self.made)
+    }
+}
+
+pub struct State {
+    pub book: Mutex<Book>,
+    faults: Mutex<Vec<(String, Fault)>>,
+    /// `METHOD path` of each request.
+    seen: Mutex<Vec<String>>,
+    /// What did not fit the description.
+    complaints: Mutex<Vec<String>>,
+    answer: fn(&State, &Asked) -> Said,
+}
+
+impl State {
+    pub fn complain(&self, what: impl Into<String>) {
+        self.complaints.lock().unwrap().push(what.into());
+    }
+
+    /// Complains unless it holds.
+    pub fn must(&self, holds: bool, asked: &Asked, what: &str) {
+        if !holds {
+            self.complain(format!(
+                "{} {}: {what}: {}",
+                asked.method,
+                asked.path,
+                String::from_utf8_lossy(&asked.body)
+            ));
+        }
+    }
+}
+
+/// A running stand-in.
+pub struct StandIn {
+    pub url: String,
+    pub state: Arc<State>,
+}
+
+impl StandIn {
+    pub async fn start(answer: fn(&State, &Asked) -> Said) -> StandIn {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let state = Arc::new(State {
+            book: Mutex::default(),
+            faults: Mutex::default(),
+            seen: Mutex::default(),
+            complaints: Mutex::default(),
+            answer,
+        });
+        let served = state.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let state = served.clone();
+                tokio::spawn(async move {
+                    let service =
+                        hyper::service::service_fn(move |request| serve(state.clone(), request));
+                    // A cut line is an error here, and meant so.
+                    let _ = hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await;
+                });
+            }
+        });
+        StandIn { url, state }
+    }
+
+    /// The next request whose path has this part goes wrong.
+    pub fn fails(&self, part: &str, fault: Fault) {
+        self.state
+            .faults
+            .lock()
+            .unwrap()
+            .push((part.to_owned(), fault));
+    }
+
+    /// How many requests had this in `METHOD path`.
+    pub fn count(&self, part: &str) -> usize {
+        self.state
+            .seen
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|seen| seen.contains(part))
+            .count()
+    }
+
+    pub fn complaints(&self) -> Vec<String> {
+        self.state.complaints.lock().unwrap().clone()
+    }
+}
+
+async fn serve(
+    state: Arc<State>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, std::io::Error> {
+    let (head, body) = request.into_parts();
+    let body = body
+        .collect()
+        .await
+        .map_err(std::io::Error::other)?
+        .to_bytes()
+        .to_vec();
+    let headers = head.headers.iter().map(|(name, value)| {
+        (
+            name.as_str().to_owned(),
+            value.to_str().unwrap_or("").to_owned(),
+        )
+    });
+    let asked = Asked {
+        method: head.method.to_string(),
+        path: head.uri.to_string(),
+        headers: headers.collect(),
+        body,
+    };
+    state
+        .seen
+        .lock()
+        .unwrap()
+        .push(format!("{} {}", asked.method, asked.path));
+    let fault = {
+        let mut faults = state.faults.lock().unwrap();
+        let at = faults
+            .iter()
+            .position(|(part, _)| asked.path.contains(part.as_str()));
+        at.map(|at| faults.remove(at).1)
+    };
+    let plain = |status: u16, body: String| {
+        Response::builder()
+            .status(status)
+            .body(Full::from(body))
+            .unwrap()
+    };
+    Ok(match fault {
+        None => {
+            let said = (state.answer)(&state, &asked);
+            plain(said.status, said.body)
+        }
+        Some(Fault::Hang) => std::future::pending::<Result<_, Infallible>>()
+            .await
+            .unwrap(),
+        Some(Fault::DoAndCut) => {
+            (state.answer)(&state, &asked);
+            return Err(std::io::Error::other("cut"));
+        }
+        Some(Fault::DoAndFail) => {
+            (state.answer)(&state, &asked);
+            plain(500, "{}".to_owned())
+        }
+        Some(Fault::Say(status, body)) => plain(status, body),
+        Some(Fault::Redirect(to)) => Response::builder()
+            .status(302)
+            .header("location", to)
+            .body(Full::default())
+            .unwrap(),
+        Some(Fault::Flood) => plain(
+            200,
+            format!("{{\"x\":\"{}\"}}", "x".repeat(10 * 1024 * 1024)),
+        ),
+    })
+}
+
+impl Asked {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+
+    /// A form, names and values decoded.
+    pub fn form(&self) -> HashMap<String, String> {
+        let text = String::from_utf8_lossy(&self.body).into_owned();
+        let decode = |part: &str| {
+            let mut bytes = Vec::new();
+            let mut rest = part.bytes();
+            while let Some(byte) = rest.next() {
+                bytes.push(match byte {
+                    b'%' => u8::from_str_radix(
+                        &format!(
+                            "{}{}",
+                            rest.next().unwrap() as char,
+                            rest.next().unwrap() as char
+                        ),
+                        16,
+                    )
+                    .unwrap(),
+                    b'+' => b' ',
+                    other => other,
+                });
+            }
+            String::from_utf8(bytes).unwrap()
+        };
+        text.split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(name, value)| (decode(name), decode(value)))
+            .collect()
+    }
+
+    /// The parts of the path.
+    pub fn parts(&self) -> Vec<&str> {
+        self.path
+            .split('?')
+            .next()
+            .unwrap()
+            .split('/')
+            .filter(|part| !part.is_empty())
+            .collect()
+    }
+}
+
+pub fn said(status: u16, body: &Value) -> Said {
+    Said {
+        status,
+        body: body.to_string(),
+    }
+}
+
+pub fn not_found() -> Said {
+    said(404, &json!({"error": {"code": "NOT_FOUND"}}))
+}
+
+/// Only these members, of all of them those that are required.
+pub fn members(state: &State, asked: &Asked, value: &Value, required: &[&str], optional: &[&str]) {
+    let Some(object) = value.as_object() else {
+        return state.must(false, asked, "no object");
+    };
+    for name in required {
+        state.must(
+            object.contains_key(*name),
+            asked,
+            &format!("{name} is required"),
+        );
+    }
+    for name in object.keys() {
+        let known = required.contains(&name.as_str()) || optional.contains(&name.as_str());
+        state.must(known, asked, &format!("{name} is unknown"));
+    }
+}

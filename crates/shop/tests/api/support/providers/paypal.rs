@@ -1,0 +1,321 @@
+//! PayPal: orders, captures, refunds, as the published description of Orders v2 and Payments v2 has them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::{Asked, Said, StandIn, State, members, not_found, said};
+
+pub const CLIENT: &str = "paypal_client";
+pub const SECRET: &str = "paypal_secret";
+pub const WEBHOOK: &str = "WH-OURS-1";
+pub const MERCHANT: &str = "MERCHANT1";
+const TOKEN: &str = "A21AAtoken";
+
+pub fn answer(state: &State, asked: &Asked) -> Said {
+    let parts = asked.parts();
+    if let ["v1", "notifications", "certs", name] = parts.as_slice() {
+        return certificate(name);
+    }
+    if parts == ["v1", "oauth2", "token"] {
+        let login = format!("Basic {}", STANDARD.encode(format!("{CLIENT}:{SECRET}")));
+        state.must(
+            asked.header("authorization") == login,
+            asked,
+            "basic authentication",
+        );
+        state.must(
+            asked
+                .form()
+                .get("grant_type")
+                .is_some_and(|kind| kind == "client_credentials"),
+            asked,
+            "grant_type",
+        );
+        return said(
+            200,
+            &json!({"access_token": TOKEN, "token_type": "Bearer", "expires_in": 32400}),
+        );
+    }
+    if asked.header("authorization") != format!("Bearer {TOKEN}") {
+        return said(401, &json!({"name": "AUTHENTICATION_FAILURE"}));
+    }
+    let key = asked.header("paypal-request-id").to_owned();
+    if asked.method == "POST" {
+        state.must(
+            asked.header("content-type") == "application/json",
+            asked,
+            "the body must be JSON",
+        );
+        state.must(
+            (1..=108).contains(&key.len()),
+            asked,
+            "PayPal-Request-Id has 1 to 108 characters",
+        );
+        if let Some(before) = state.book.lock().unwrap().once.get(&key) {
+            return said(200, before);
+        }
+    }
+    let said = match (asked.method.as_str(), parts.as_slice()) {
+        ("POST", ["v2", "checkout", "orders"]) => create(state, asked),
+        ("GET", ["v2", "checkout", "orders", id]) => {
+            match state.book.lock().unwrap().wanted.get(*id) {
+                Some(order) => said(200, order),
+                None => not_found(),
+            }
+        }
+        ("POST", ["v2", "checkout", "orders", id, "capture"]) => capture(state, asked, id),
+        ("POST", ["v2", "payments", "captures", id, "refund"]) => refund(state, asked, id),
+        ("GET", ["v2", "payments", "refunds", id]) => {
+            match state.book.lock().unwrap().refunds.get(*id) {
+                Some(refund) => said(200, refund),
+                None => not_found(),
+            }
+        }
+        _ => {
+            state.must(false, asked, "no such path");
+            not_found()
+        }
+    };
+    if asked.method == "POST" && said.status < 300 {
+        let made = serde_json::from_str(&said.body).unwrap();
+        state.book.lock().unwrap().once.insert(key, made);
+    }
+    said
+}
+
+fn certificate(name: &str) -> Said {
+    let body = match name {
+        "CERT-good" => include_str!("certs/good.pem"),
+        "CERT-expired" => include_str!("certs/expired.pem"),
+        "CERT-other-name" => include_str!("certs/other-name.pem"),
+        "CERT-self-signed" => include_str!("certs/self-signed.pem"),
+        _ => return not_found(),
+    };
+    Said {
+        status: 200,
+        body: body.to_owned(),
+    }
+}
+
+fn money(state: &State, asked: &Asked, amount: &Value) {
+    members(
+        state,
+        asked,
+        amount,
+        &["currency_code", "value"],
+        &["breakdown"],
+    );
+    let value = amount["value"].as_str().unwrap_or_default();
+    let fits = !value.is_empty()
+        && value.len() <= 32
+        && value.chars().all(|c| c.is_ascii_digit() || c == '.');
+    state.must(fits, asked, "value is a decimal text");
+    state.must(
+        amount["currency_code"]
+            .as_str()
+            .is_some_and(|code| code.len() == 3),
+        asked,
+        "currency_code",
+    );
+}
+
+fn create(state: &State, asked: &Asked) -> Said {
+    let body = asked.json();
+    members(
+        state,
+        asked,
+        &body,
+        &["intent", "purchase_units"],
+        &["payment_source", "payer", "processing_instruction"],
+    );
+    state.must(
+        ["CAPTURE", "AUTHORIZE"].contains(&body["intent"].as_str().unwrap_or_default()),
+        asked,
+        "intent",
+    );
+    let units = body["purchase_units"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    state.must(
+        (1..=10).contains(&units.len()),
+        asked,
+        "1 to 10 purchase_units",
+    );
+    let unit = &units[0];
+    members(
+        state,
+        asked,
+        unit,
+        &["amount"],
+        &[
+            "reference_id",
+            "custom_id",
+            "invoice_id",
+            "description",
+            "items",
+            "payee",
+        ],
+    );
+    money(state, asked, &unit["amount"]);
+    for (name, longest) in [
+        ("custom_id", 127),
+        ("invoice_id", 127),
+        ("reference_id", 256),
+    ] {
+        let fits = unit[name]
+            .as_str()
+            .is_none_or(|text| (1..=longest).contains(&text.len()));
+        state.must(fits, asked, name);
+    }
+    let context = &body["payment_source"]["paypal"]["experience_context"];
+    members(
+        state,
+        asked,
+        context,
+        &["return_url", "cancel_url"],
+        &["user_action", "shipping_preference", "brand_name", "locale"],
+    );
+    let mut book = state.book.lock().unwrap();
+    let id = book.next("5O190127TN");
+    let mut unit = unit.clone();
+    unit["payee"] = json!({"merchant_id": MERCHANT});
+    let order = json!({
+        "id": id, "intent": "CAPTURE", "status": "PAYER_ACTION_REQUIRED", "purchase_units": [unit],
+        "links": [
+            {"href": format!("https://api-m.paypal.com/v2/checkout/orders/{id}"), "rel": "self", "method": "GET"},
+            {"href": format!("https://www.paypal.com/checkoutnow?token={id}"), "rel": "payer-action", "method": "GET"},
+        ],
+    });
+    book.wanted.insert(id, order.clone());
+    said(200, &order)
+}
+
+fn capture(state: &State, asked: &Asked, id: &str) -> Said {
+    state.must(
+        asked.json().is_object(),
+        asked,
+        "the body must be an object",
+    );
+    let mut book = state.book.lock().unwrap();
+    let capture_id = book.next("3C679366HH");
+    let Some(order) = book.wanted.get_mut(id) else {
+        return not_found();
+    };
+    if order["status"] != "APPROVED" {
+        let issue = if order["status"] == "COMPLETED" {
+            "ORDER_ALREADY_CAPTURED"
+        } else {
+            "ORDER_NOT_APPROVED"
+        };
+        return said(
+            422,
+            &json!({"name": "UNPROCESSABLE_ENTITY", "details": [{"issue": issue}]}),
+        );
+    }
+    if order["declines"] == json!(true) {
+        return said(
+            422,
+            &json!({"name": "UNPROCESSABLE_ENTITY", "details": [{"issue": "INSTRUMENT_DECLINED"}]}),
+        );
+    }
+    order["status"] = json!("COMPLETED");
+    let unit = &mut order["purchase_units"][0];
+    let capture = json!({
+        "id": capture_id, "status": "COMPLETED", "amount": unit["amount"], "final_capture": true,
+        "custom_id": unit["custom_id"], "invoice_id": unit["invoice_id"],
+    });
+    unit["payments"] = json!({"captures": [capture]});
+    let order = order.clone();
+    book.payments.insert(capture_id, json!({"order": id}));
+    said(201, &order)
+}
+
+fn refund(state: &State, asked: &Asked, capture: &str) -> Said {
+    let body = asked.json();
+    members(
+        state,
+        asked,
+        &body,
+        &[],
+        &["amount", "custom_id", "invoice_id", "note_to_payer"],
+    );
+    money(state, asked, &body["amount"]);
+    let mut book = state.book.lock().unwrap();
+    let id = book.next("1JU08902FT");
+    if !book.payments.contains_key(capture) {
+        return not_found();
+    }
+    let made = json!({
+        "id": id, "status": "COMPLETED", "amount": body["amount"], "custom_id": body["custom_id"],
+        "links": [
+            {"href": format!("https://api-m.paypal.com/v2/payments/refunds/{id}"), "rel": "self", "method": "GET"},
+            {"href": format!("https://api-m.paypal.com/v2/payments/captures/{capture}"), "rel": "up", "method": "GET"},
+        ],
+    });
+    book.refunds.insert(id, made.clone());
+    said(201, &made)
+}
+
+impl StandIn {
+    /// The buyer approves an order, which is captured when we ask for it.
+    pub fn paypal_approves(&self, order: &str) {
+        self.state
+            .book
+            .lock()
+            .unwrap()
+            .wanted
+            .get_mut(order)
+            .unwrap()["status"] = json!("APPROVED");
+    }
+}
+
+/// The headers of an event, signed by the certificate of that name.
+pub fn signed(
+    url: &str,
+    certificate: &str,
+    webhook: &str,
+    body: &[u8],
+) -> Vec<(&'static str, String)> {
+    let (id, time) = (
+        "69cd13f0-d67a-11e5-baa3-778b53f4ae55",
+        "2026-03-01T12:00:00Z",
+    );
+    let message = format!("{id}|{time}|{webhook}|{}", crc32fast::hash(body));
+    vec![
+        ("paypal-transmission-id", id.to_owned()),
+        ("paypal-transmission-time", time.to_owned()),
+        ("paypal-auth-algo", "SHA256withRSA".to_owned()),
+        (
+            "paypal-cert-url",
+            format!("{url}/v1/notifications/certs/{certificate}"),
+        ),
+        (
+            "paypal-transmission-sig",
+            STANDARD.encode(sign(message.as_bytes())),
+        ),
+    ]
+}
+
+/// RSA with SHA-256 by the key of all test certificates.
+pub fn sign(message: &[u8]) -> Vec<u8> {
+    let key = ring::signature::RsaKeyPair::from_pkcs8(include_bytes!("certs/signer.der")).unwrap();
+    let mut signature = vec![0; key.public().modulus_len()];
+    key.sign(
+        &ring::signature::RSA_PKCS1_SHA256,
+        &ring::rand::SystemRandom::new(),
+        message,
+        &mut signature,
+    )
+    .unwrap();
+    signature
+}
+
+pub fn event(id: &str, kind: &str, resource: &Value) -> String {
+    json!({
+        "id": id, "event_version": "1.0", "create_time": "2026-03-01T12:00:00Z", "resource_type": "checkout-order",
+        "event_type": kind, "resource": resource,
+    })
+    .to_string()
+}
