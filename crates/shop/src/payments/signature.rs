@@ -60,6 +60,21 @@ pub(crate) fn invalid() -> Error {
     Code::InvalidSignature.with("The signature is missing or does not fit.")
 }
 
+/// What a provider's own library signed, where `PROVIDER_SIGNATURES` names a file of it.
+#[cfg(test)]
+pub(super) fn library_signatures(by: &str) -> Vec<serde_json::Value> {
+    let Some(file) = std::env::var_os("PROVIDER_SIGNATURES") else {
+        return Vec::new();
+    };
+    let text = std::fs::read_to_string(file).unwrap();
+    let all = text
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let found: Vec<_> = all.filter(|line| line["by"] == by).collect();
+    assert!(!found.is_empty());
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,19 +122,4 @@ mod tests {
             assert!(!is_signed(&[&secret], &[body.as_bytes()], &flipped));
         }
     }
-}
-
-/// What a provider's own library signed, where `PROVIDER_SIGNATURES` names a file of it.
-#[cfg(test)]
-pub(super) fn library_signatures(by: &str) -> Vec<serde_json::Value> {
-    let Some(file) = std::env::var_os("PROVIDER_SIGNATURES") else {
-        return Vec::new();
-    };
-    let text = std::fs::read_to_string(file).unwrap();
-    let all = text
-        .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    let found: Vec<_> = all.filter(|line| line["by"] == by).collect();
-    assert!(!found.is_empty());
-    found
 }
