@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::apply_refund::{Told, apply_refund};
-use super::payment::{Heard, Payment, Refund, RefundReport, RefundState};
+use super::payment::{Heard, Payment, Provider, Refund, RefundReport, RefundState};
 use super::store::{self, NewRefund};
 use super::{provider, random_key, schedule};
 use crate::app::App;
@@ -32,17 +32,27 @@ pub(crate) async fn refund_payment(
     asked: &Asked,
 ) -> Result<Refund> {
     let (payment, refund) = claim(app, Some(staff), payment, asked).await?;
-    ask_provider(app, &payment, refund, Heard::Staff).await
+    made(ask_provider(app, &payment, refund, Heard::Staff).await?)
 }
 
 /// By the shop itself. Nothing left to give back is fine.
 pub(crate) async fn refund_by_itself(app: &App, payment: PaymentId, asked: Asked) -> Result<()> {
     match claim(app, None, payment, &asked).await {
-        Ok((payment, refund)) => ask_provider(app, &payment, refund, Heard::Job)
-            .await
-            .map(drop),
+        Ok((payment, refund)) => {
+            made(ask_provider(app, &payment, refund, Heard::Job).await?).map(drop)
+        }
         Err(error) if error.code() == Code::InvalidTransition => Ok(()),
         Err(error) => Err(error),
+    }
+}
+
+/// One that the provider refused is an error, and stays so under its key.
+fn made(refund: Refund) -> Result<Refund> {
+    match refund.status {
+        RefundState::Failed => Err(Code::ProviderError.with(
+            "The payment provider refused this refund. Try another amount, with a new Idempotency-Key.",
+        )),
+        _ => Ok(refund),
     }
 }
 
@@ -64,6 +74,9 @@ async fn claim(
             && let Some(refund) = store::find_refund_of(tx, client_key).await?
         {
             return Ok((payment, refund));
+        }
+        if payment.provider == Provider::Import {
+            return Err(Code::InvalidTransition.with("It was paid elsewhere, and is given back there."));
         }
         let minor = asked.amount_minor.unwrap_or(payment.refundable_minor());
         if minor <= 0 || !store::claim_refund(tx, id, minor, now).await? {

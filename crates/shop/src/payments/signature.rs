@@ -60,24 +60,26 @@ pub(crate) fn invalid() -> Error {
     Code::InvalidSignature.with("The signature is missing or does not fit.")
 }
 
-/// What a provider's own library signed, where `PROVIDER_SIGNATURES` names a file of it.
 #[cfg(test)]
-pub(super) fn library_signatures(by: &str) -> Vec<serde_json::Value> {
-    let Some(file) = std::env::var_os("PROVIDER_SIGNATURES") else {
-        return Vec::new();
-    };
-    let text = std::fs::read_to_string(file).unwrap();
-    let all = text
-        .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    let found: Vec<_> = all.filter(|line| line["by"] == by).collect();
-    assert!(!found.is_empty());
-    found
-}
+pub(super) use tests::library_signatures;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What a provider's own library signed, where `PROVIDER_SIGNATURES` names a file of it.
+    pub(in crate::payments) fn library_signatures(by: &str) -> Vec<serde_json::Value> {
+        let Some(file) = std::env::var_os("PROVIDER_SIGNATURES") else {
+            return Vec::new();
+        };
+        let text = std::fs::read_to_string(file).unwrap();
+        let all = text
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let found: Vec<_> = all.filter(|line| line["by"] == by).collect();
+        assert!(!found.is_empty());
+        found
+    }
 
     const SIGNED: &str = "149f0921b8dab66ba5504a4de4e376f5e30470d680899c30ffda46ef7391a360";
 

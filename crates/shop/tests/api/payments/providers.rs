@@ -288,6 +288,21 @@ both! {
         s.all_is_well().await;
     }
 
+    async fn a_refund_that_the_provider_refuses_gives_its_claim_back(s: Four) {
+        let (order, reference) = s.begun(P::Bkash).await;
+        s.buyer_pays(P::Bkash, &reference);
+        s.verify(s.proof(P::Bkash, &order, &reference)).expect(200).await;
+        let payment = s.payment_id(&order).await;
+        s.refund(&payment, json!({"amount": "2.50"})).expect(201).await;
+        // bKash gives back once.
+        let keyed = || s.refund(&payment, json!({"amount": "2.50"})).header("idempotency-key", "again");
+        assert_eq!(code(&keyed().expect(502).await), "provider_error");
+        assert_eq!(code(&keyed().expect(502).await), "provider_error");
+        assert_eq!(s.number("SELECT claimed_minor FROM payments").await, 250);
+        assert_eq!(s.facts(&order).await, words(&["captured", "refunded", "refund_failed"]));
+        s.all_is_well().await;
+    }
+
     async fn bkash_gives_one_token_for_many_calls(s: Four) {
         for _ in 0..3 {
             s.begun(P::Bkash).await;

@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::error::Result;
 use crate::payments::client::{Body, Call, Trouble, call};
 use crate::payments::payment::{
-    Payment, Provider, Refund, RefundReport, RefundState, Report, Stands,
+    Payment, Provider, Refund, RefundReport, RefundState, Report, Stands, Sum,
 };
 use crate::payments::provider::{
     Answer, Ask, ClientNeeds, Created, Hook, NewPayment, Notice, PaymentProvider, Proof,
@@ -114,7 +114,13 @@ impl PaymentProvider for Bkash {
             let asked = json!({"paymentID": id, "trxID": money});
             let before = ask(app, "/payment/refund", &asked).await?;
             if let Some(made) = read_refund(&before) {
-                return Ok(made);
+                let wanted = Sum::new(refund.amount_minor, &payment.currency);
+                return match payment.refunded_minor == 0 && made.money == Some(wanted) {
+                    true => Ok(made),
+                    false => Err(Trouble::Impossible(
+                        "bKash gives a payment back once.".to_owned(),
+                    )),
+                };
             }
             let body = json!({
                 "paymentID": id,
