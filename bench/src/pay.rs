@@ -142,12 +142,13 @@ pub(crate) async fn pay(
     };
     tokio::try_join!(buying, killing)?;
     let paid_in = since.elapsed();
-    let problems = settled(&bank, &mut boss, &placed.borrow()).await?;
+    let placed = placed.into_inner();
+    let problems = settled(&bank, &mut boss, &placed).await?;
     program.run(&["check"]).await?;
     running.kill().await?;
 
     let summary = json!({
-        "orders": placed.borrow().len(), "kills": options.kills, "payments": bank.payments(), "refunds": bank.refunds(),
+        "orders": placed.len(), "kills": options.kills, "payments": bank.payments(), "refunds": bank.refunds(),
         "seconds": paid_in.as_secs_f64(), "settled_after_seconds": since.elapsed().as_secs_f64(), "problems": problems,
     });
     output.print(&summary, || {
