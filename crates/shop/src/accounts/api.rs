@@ -17,7 +17,7 @@ use super::store::ProfileChange;
 use super::update_profile::{self, ProfileUpdate};
 use super::{log_out, refresh, store, verify_token};
 use crate::app::App;
-use crate::caller::{Client, User};
+use crate::caller::{Client, RequestId, User};
 use crate::clock::Time;
 use crate::error::{Code, Result};
 use crate::http::access::{GuestCart, SentToken, cart_cookie, cookie};
@@ -262,8 +262,12 @@ input! {
     }
 }
 
-async fn refresh(State(app): State<App>, In(body): In<RefreshIn>) -> Result<Response> {
-    let tokens = refresh::refresh(&app, &body.refresh).await?;
+async fn refresh(
+    State(app): State<App>,
+    request: RequestId,
+    In(body): In<RefreshIn>,
+) -> Result<Response> {
+    let tokens = refresh::refresh(&app, &body.refresh, request).await?;
     Ok(ok(&TokensOut::from(tokens)))
 }
 

@@ -6,11 +6,14 @@
 use std::time::Duration;
 
 use db::Tx;
+use serde_json::{Value, json};
 
 use super::sign_in::Tokens;
 use super::store::{self, RefreshRow};
 use super::tokens::{AccessClaims, RefreshToken};
 use crate::app::App;
+use crate::audit::{self, Action};
+use crate::caller::RequestId;
 use crate::clock::Time;
 use crate::error::{Code, Error, Result};
 use crate::ids::UserId;
@@ -22,14 +25,20 @@ const REPLAY_WINDOW: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// `token_invalid`, `token_expired`, `token_revoked`, or `token_reused` when this use ended the session.
-pub(super) async fn refresh(app: &App, token: &str) -> Result<Tokens> {
+pub(super) async fn refresh(app: &App, token: &str, request: RequestId) -> Result<Tokens> {
     let token = RefreshToken::parse(token).ok_or(Code::TokenInvalid)?;
     let successor = app.accounts.keys.successor(&token);
     let now = app.clock.now();
     // That a session was ended must be kept, although the caller gets an error.
     let outcome = transact!(app.db, tx => {
         let row = store::refresh_token(tx, &token).await?.ok_or(Code::TokenInvalid)?;
-        rotate(app, tx, row, &token, &successor, now).await
+        let outcome = rotate(app, tx, row, &token, &successor, now).await?;
+        if let Outcome::Reused(AccessClaims { user, session }) = outcome {
+            let ended = json!({"user_id": user, "ended": true});
+            let (by, action) = ((user, request), Action::SessionTokenReused);
+            audit::note(tx, by, action, session, (Value::Null, ended), now).await?;
+        }
+        Ok(outcome)
     })?;
     match outcome {
         Outcome::Rotated(claims) => {

@@ -11,9 +11,10 @@ use serde_json::{Map, Value};
 
 pub use api::routes;
 
-use crate::caller::Admin;
+use crate::caller::{Admin, RequestId};
 use crate::clock::Time;
 use crate::error::Result;
+use crate::ids::UserId;
 
 crate::words! {
     /// What was done, to what.
@@ -33,6 +34,8 @@ crate::words! {
         UserErased = "user.erased",
         SecondFactorChanged = "second_factor.changed",
         LoginsUnlocked = "logins.unlocked",
+        /// Not by staff: a refresh token came twice, so that its session was ended.
+        SessionTokenReused = "session.token_reused",
     }
 }
 
@@ -50,6 +53,19 @@ pub async fn record(
     staff: &Admin,
     action: Action,
     subject: impl std::fmt::Display,
+    change: (Value, Value),
+    now: Time,
+) -> Result<()> {
+    let by = (staff.user.id, staff.request);
+    note(tx, by, action, subject, change, now).await
+}
+
+/// The same for what the shop did by itself, about an account and by a request that are named.
+pub async fn note(
+    tx: &Tx,
+    by: (UserId, RequestId),
+    action: Action,
+    subject: impl std::fmt::Display,
     (before, after): (Value, Value),
     now: Time,
 ) -> Result<()> {
@@ -64,7 +80,7 @@ pub async fn record(
         before: before.map(|value| value.to_string()),
         after: after.map(|value| value.to_string()),
     };
-    store::add_entry(tx, staff, &entry, now).await
+    store::add_entry(tx, by, &entry, now).await
 }
 
 fn difference(before: Value, after: Value) -> (Option<Value>, Option<Value>) {

@@ -3,7 +3,7 @@
 use db::{Conn, Select, Tx, args};
 
 use super::Action;
-use crate::caller::Admin;
+use crate::caller::RequestId;
 use crate::clock::Time;
 use crate::error::Result;
 use crate::ids::{AuditId, UserId};
@@ -36,16 +36,21 @@ pub(super) struct NewEntry<'a> {
     pub after: Option<String>,
 }
 
-pub(super) async fn add_entry(tx: &Tx, by: &Admin, entry: &NewEntry<'_>, now: Time) -> Result<()> {
+pub(super) async fn add_entry(
+    tx: &Tx,
+    (actor, request): (UserId, RequestId),
+    entry: &NewEntry<'_>,
+    now: Time,
+) -> Result<()> {
     let args = args![
         now,
-        by.user.id,
+        actor,
         entry.action,
         entry.subject_type,
         entry.subject_id,
         entry.before.as_ref(),
         entry.after.as_ref(),
-        by.request.as_str(),
+        request.as_str(),
     ];
     tx.execute(ADD_ENTRY, args).await?;
     Ok(())

@@ -367,6 +367,9 @@ both! {
             assert_refused(&profile(&shop, &second.access).await, 401, "token_revoked");
             assert_eq!(log_in(&shop, email, PASSWORD).await.status, 200);
         }
+        let admin = shop.admin().await;
+        let noted = shop.get("/api/v1/admin/audit-log/?action=session.token_reused").by(&admin).expect(200).await.json();
+        assert_eq!((&noted["count"], &noted["results"][0]["after"]["ended"]), (&json!(2), &json!(true)));
     }
 
     /// TK-13

@@ -231,4 +231,30 @@ both! {
         let left: i64 = conn.one("SELECT COUNT(*) FROM recovery_codes", &[]).await.unwrap();
         assert_eq!(left, 0);
     }
+
+    /// AU-16
+    async fn a_stranger_leaves_no_second_factor_behind_either(shop: TestShop) {
+        let stranger = shop.customer("victim").await;
+        enabled(&shop, &stranger).await;
+        let body = json!({"email": stranger.email});
+        shop.post("/api/v1/auth/password-reset/").json(body).expect(200).await;
+        let token = shop.mail_to(&stranger.email).await.token().to_owned();
+        let body = json!({"token": token, "new_password": PASSWORD});
+        shop.post("/api/v1/auth/password-reset/confirm/").json(body).expect(200).await;
+        log_in(&shop, &stranger.email, None).expect(200).await;
+    }
+
+    async fn a_reset_of_the_owner_leaves_the_second_factor_on(shop: TestShop) {
+        let alice = shop.customer("alice").await;
+        let token = shop.mail_to(&alice.email).await.token().to_owned();
+        shop.post(&format!("/api/v1/auth/verify-email/{token}/")).expect(200).await;
+        let (_, codes) = enabled(&shop, &alice).await;
+        let body = json!({"email": alice.email});
+        shop.post("/api/v1/auth/password-reset/").json(body).expect(200).await;
+        let token = shop.mail_to(&alice.email).await.token().to_owned();
+        let body = json!({"token": token, "new_password": PASSWORD});
+        shop.post("/api/v1/auth/password-reset/confirm/").json(body).expect(200).await;
+        assert_eq!(log_in(&shop, &alice.email, None).expect(401).await.code(), "otp_required");
+        log_in(&shop, &alice.email, Some(&codes[0])).expect(200).await;
+    }
 }

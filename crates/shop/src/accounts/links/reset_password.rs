@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{Link, LinkToken, Purpose, end_links, find, gone, store, use_up};
 use crate::accounts::account::fault;
 use crate::accounts::change_password::new_password_faults;
-use crate::accounts::{self, attempts};
+use crate::accounts::{self, attempts, second_factor};
 use crate::app::App;
 use crate::clock::Time;
 use crate::error::{Error, Result};
@@ -71,6 +71,8 @@ async fn set(app: &App, tx: &Tx, link: &Link, hash: &str, now: Time) -> Result<(
     end_links(tx, user, Purpose::ALL, "password_reset", now).await?;
     if before.email_verified_at.is_none() {
         store::forget_person(tx, user).await?;
+        // Or the stranger's telephone would be asked for a code.
+        second_factor::store::forget(tx, user).await?;
         for hook in crate::ON_RECLAIM {
             hook(app, tx, user).await?;
         }

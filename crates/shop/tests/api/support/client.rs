@@ -10,6 +10,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use super::document;
+use super::watch_log::secrets_in;
 
 /// A request in the making: `shop.post("/api/v1/cart/items/").json(json!({…})).send().await`.
 #[must_use]
@@ -99,6 +100,10 @@ impl Ask {
             body,
         };
         document::check(&self.method, &self.path, &answer);
+        secrets_in(answer.header("x-cart-token"));
+        if self.path.contains("/auth/") || self.path.contains("token") {
+            secrets_in(&answer.text());
+        }
         answer
     }
 

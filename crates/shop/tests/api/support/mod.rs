@@ -11,6 +11,7 @@ mod outbox;
 pub mod providers;
 mod shop;
 mod smtp;
+mod watch_log;
 
 #[allow(unused_imports, reason = "for the tests to come")]
 pub use builders::{PASSWORD, Person, Product, fresh_address};

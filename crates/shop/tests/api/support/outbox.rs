@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::TestShop;
+use super::watch_log::secrets_in;
 
 /// A message, taken apart.
 #[derive(Clone, Debug)]
@@ -32,7 +33,7 @@ impl TestShop {
             .clone()
     }
 
-    /// The messages as they were written.
+    /// The messages as they were written. What their links hold is secret from now on.
     pub fn outbox(&self) -> Vec<String> {
         let url = self.app.config.email_url.as_ref().expect("EMAIL_URL");
         let folder = PathBuf::from(url.expose().strip_prefix("file://").expect("a folder"));
@@ -43,10 +44,10 @@ impl TestShop {
             .map(|file| (std::fs::metadata(&file).unwrap().modified().unwrap(), file))
             .collect();
         files.sort();
-        files
+        let messages = files
             .iter()
-            .map(|(_, file)| std::fs::read_to_string(file).unwrap())
-            .collect()
+            .map(|(_, file)| std::fs::read_to_string(file).unwrap());
+        messages.inspect(|message| secrets_in(message)).collect()
     }
 }
 

@@ -9,6 +9,7 @@ use shop::http::Routes;
 
 use super::client::Ask;
 use super::databases::{self, Scratch};
+use super::watch_log::Watch;
 
 /// 2026-03-01 12:00 UTC.
 const NOON: i64 = 1_772_366_400_000_000;
@@ -17,6 +18,7 @@ pub struct TestShop {
     pub app: App,
     pub clock: Clock,
     pub router: Router,
+    _watch: Watch,
     // Dropped last: the app holds connections.
     scratch: Vec<Scratch>,
 }
@@ -55,6 +57,7 @@ impl TestShop {
             clock: app.clock.clone(),
             router: shop::http::router(app.clone()),
             app,
+            _watch: Watch::start(),
             scratch,
         }
     }
