@@ -55,6 +55,14 @@ pub async fn enqueue<P: Serialize + Sync>(
     store::insert(tx, kind, &payload, None, run_at).await
 }
 
+/// Takes the jobs of a kind out of the queue whose payload, as JSON, holds this text; also those set aside.
+///
+/// # Errors
+/// What the database says.
+pub async fn forget(tx: &Tx, kind: &str, text: &str) -> Result<(), DbError> {
+    store::forget(tx, kind, text).await
+}
+
 /// Runs what is due.
 #[derive(Clone)]
 pub struct Runner {

@@ -34,6 +34,17 @@ const POSTPONE: &str =
 const SET_ASIDE: &str = "UPDATE jobs SET failed_at = $2, last_error = $3, leased_until = NULL
     WHERE id = $1 AND attempts = $4";
 
+const FORGET: &str = "DELETE FROM jobs WHERE kind = $1 AND payload LIKE $2 ESCAPE '!'";
+
+pub(crate) async fn forget(tx: &Tx, kind: &str, text: &str) -> Result<(), DbError> {
+    let text = text
+        .replace('!', "!!")
+        .replace('%', "!%")
+        .replace('_', "!_");
+    let anywhere = format!("%{text}%");
+    tx.execute(FORGET, args![kind, anywhere]).await.map(drop)
+}
+
 pub(crate) async fn insert(
     tx: &Tx,
     kind: &str,

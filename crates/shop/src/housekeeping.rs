@@ -22,9 +22,9 @@ pub async fn sweep(app: &App) -> Result<Swept> {
     Ok(Swept {
         idempotency_keys: idempotency::forget_old(app).await?,
         guest_carts: cart::sweep_carts(app).await?,
-        erased_accounts: privacy::repeat_erasures(app).await?,
         login_attempts: accounts::attempts::forget_old(app).await?,
         mail_links: accounts::links::forget_old(app).await?,
         pictures: media::sweep(app).await?,
+        erased_accounts: privacy::repeat_erasures(app).await?,
     })
 }

@@ -53,6 +53,11 @@ pub async fn enqueue(tx: &Tx, letter: &Letter, now: Time) -> Result<()> {
     Ok(jobs::enqueue(tx, JOB, letter, now.0).await?)
 }
 
+/// Takes letters to somebody out of the queue, also those that could not be sent.
+pub async fn forget(tx: &Tx, email: &str) -> Result<()> {
+    Ok(jobs::forget(tx, JOB, &format!("\"to\":\"{email}\"")).await?)
+}
+
 /// Sends a letter now. For jobs: it takes as long as the mail server likes, up to 45 seconds.
 ///
 /// # Errors

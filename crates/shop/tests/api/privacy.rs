@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use db::{Engine, args};
 use serde_json::{Value, json};
+use shop::mail::{Letter, Template};
 
 use crate::shopping::{Buyer, at_once, books_are_right, sell, stock, tamper, with_status};
 use crate::support::{Ask, PASSWORD, Person, TestShop, fresh_address};
@@ -65,6 +66,15 @@ async fn well_known(shop: &TestShop) -> (Person, Buyer) {
         .json(wrong)
         .expect(400)
         .await;
+    let letter = Letter::new(
+        &alice.email,
+        Template::PasswordChanged,
+        json!({"at": "now"}),
+    );
+    shop::transact!(shop.app.db, tx => {
+        shop::mail::enqueue(tx, &letter, shop.clock.now()).await
+    })
+    .unwrap();
     let buyer = Buyer::Customer(alice.access.clone());
     (alice, buyer)
 }
