@@ -188,6 +188,11 @@ input! {
 const RESET_DONE: &str = "Password changed. All sessions have been ended: sign in again.";
 
 async fn reset_password(State(app): State<App>, In(body): In<ResetIn>) -> Result<Response> {
+    // What is missing is said before the link is looked at, so that trying again still can mend it.
+    if body.token.is_some() && body.new_password.0.is_none() {
+        let detail = "This field is required.";
+        return Err(crate::error::Error::field("new_password", "required", detail));
+    }
     let reset = PasswordReset {
         token: body.token,
         new: body.new_password.0,
