@@ -191,7 +191,11 @@ async fn reset_password(State(app): State<App>, In(body): In<ResetIn>) -> Result
     // What is missing is said before the link is looked at, so that trying again still can mend it.
     if body.token.is_some() && body.new_password.0.is_none() {
         let detail = "This field is required.";
-        return Err(crate::error::Error::field("new_password", "required", detail));
+        return Err(crate::error::Error::field(
+            "new_password",
+            "required",
+            detail,
+        ));
     }
     let reset = PasswordReset {
         token: body.token,
