@@ -372,6 +372,7 @@ input! {
 async fn change_password(
     State(app): State<App>,
     user: User,
+    client: Client,
     In(body): In<ChangePasswordIn>,
 ) -> Result<Response> {
     let again = [
@@ -383,7 +384,7 @@ async fn change_password(
         new: body.new_password.0,
         repeated: repeated(again),
     };
-    change_password::change_password(&app, user, &change).await?;
+    change_password::change_password(&app, user, &client, &change).await?;
     Ok(ok(&MessageOut {
         message: "Password changed. All other sessions have been ended.",
     }))

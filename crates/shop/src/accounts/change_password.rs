@@ -4,9 +4,10 @@ use serde_json::json;
 
 use super::account::{Account, fault};
 use super::links::{self, Purpose};
-use super::{passwords, store};
+use super::store::Credentials;
+use super::{attempts, passwords, store};
 use crate::app::App;
-use crate::caller::User;
+use crate::caller::{Client, User};
 use crate::error::{Error, Fault, Result};
 use crate::mail::{self, Letter, Template};
 use crate::transact;
@@ -23,8 +24,14 @@ pub(super) struct PasswordChange {
 /// Sets a new password and ends all other sessions of the user.
 ///
 /// # Errors
-/// All faulty fields at once; `overloaded` when too many passwords wait to be hashed.
-pub(super) async fn change_password(app: &App, user: User, change: &PasswordChange) -> Result<()> {
+/// All faulty fields at once; `login_locked` after too many wrong passwords, `overloaded` when too many wait to be
+/// hashed.
+pub(super) async fn change_password(
+    app: &App,
+    user: User,
+    client: &Client,
+    change: &PasswordChange,
+) -> Result<()> {
     let conn = app.db.read().await?;
     let account = store::account(&conn, user.id).await?;
     let current = store::credentials(&conn, user.id).await?;
@@ -33,9 +40,10 @@ pub(super) async fn change_password(app: &App, user: User, change: &PasswordChan
     faults.extend(
         check_password(
             app,
+            client,
+            (&account, &current),
             "old_password",
             change.old.as_deref(),
-            &current.password_hash,
         )
         .await?,
     );
@@ -88,12 +96,14 @@ pub(super) fn new_password_faults(
     faults
 }
 
-/// What is wrong with the password in the field `attr` that is to prove who asks.
+/// What is wrong with the password in the field `attr` that is to prove who asks. A wrong one counts as a failed login,
+/// so that it cannot be guessed here either.
 pub(super) async fn check_password(
     app: &App,
+    client: &Client,
+    (account, stored): (&Account, &Credentials),
     attr: &str,
     given: Option<&str>,
-    stored: &str,
 ) -> Result<Option<Fault>> {
     let Some(given) = given else {
         return Ok(Some(fault(attr, "required", "This field is required.")));
@@ -101,8 +111,22 @@ pub(super) async fn check_password(
     if let Some(fault) = passwords::length_fault(attr, given) {
         return Ok(Some(fault));
     }
-    let matches = app.accounts.hasher.verify(given, Some(stored)).await?;
-    Ok((!matches).then(|| wrong_password(attr)))
+    let attempt = attempts::begin(app, &account.email, Some(stored), client, None).await?;
+    let hash = Some(&*stored.password_hash);
+    match app.accounts.hasher.verify(given, hash).await {
+        Ok(true) => {
+            attempt.proved(app).await?;
+            Ok(None)
+        }
+        Ok(false) => {
+            attempt.failed(app, "wrong_password").await?;
+            Ok(Some(wrong_password(attr)))
+        }
+        Err(error) => {
+            attempt.refused(app, error.code().as_str()).await?;
+            Err(error)
+        }
+    }
 }
 
 pub(super) fn wrong_password(attr: &str) -> Fault {

@@ -42,7 +42,7 @@ pub(super) async fn update_profile(
         update.profile.first_name.get_or_insert(first);
         update.profile.last_name.get_or_insert(last);
     }
-    let address = judge(app, user, &update).await?;
+    let address = judge(app, user, client, &update).await?;
     if let Address::Other { email, .. } = &address {
         limits::check(app, Limit::ResendByAddress, &network(client.ip)).await?;
         limits::check(app, Limit::ResendByAccount, &key(email)).await?;
@@ -82,7 +82,7 @@ enum Address {
     },
 }
 
-async fn judge(app: &App, user: User, update: &ProfileUpdate) -> Result<Address> {
+async fn judge(app: &App, user: User, client: &Client, update: &ProfileUpdate) -> Result<Address> {
     let conn = app.db.read().await?;
     let account = store::account(&conn, user.id).await?;
     let current = store::credentials(&conn, user.id).await?;
@@ -118,8 +118,8 @@ async fn judge(app: &App, user: User, update: &ProfileUpdate) -> Result<Address>
     let is_other = other.is_some();
     if let Some(other) = other {
         let given = update.current_password.as_deref();
-        faults
-            .extend(check_password(app, "current_password", given, &current.password_hash).await?);
+        let whose = (&account, &current);
+        faults.extend(check_password(app, client, whose, "current_password", given).await?);
         let (taken, _) = store::names_taken(&app.db.read().await?, other, None).await?;
         faults.extend(taken.then(account::email_taken));
     }

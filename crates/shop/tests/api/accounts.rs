@@ -465,6 +465,23 @@ both! {
         assert_eq!(log_in(&shop, "ann@example.com", "New-Pass-123").await.status, 200);
     }
 
+    /// A stolen device must not be a way around the lock.
+    async fn the_old_password_cannot_be_guessed_either(shop: TestShop) {
+        let here = sign_up(&shop, "ann@example.com").await;
+        let change = |old: &str| {
+            let body = json!({"old_password": old, "new_password": "New-Pass-123"});
+            shop.post("/api/v1/auth/change-password/").bearer(&here.access).json(body).send()
+        };
+        for _ in 0..3 {
+            assert_faulty(&change("a guess").await, &["old_password"]);
+        }
+        assert_refused(&change(PASSWORD).await, 429, "login_locked");
+        let other = json!({"email": "else@example.com", "current_password": PASSWORD});
+        let answer = shop.patch("/api/v1/auth/profile/").bearer(&here.access).json(other).send().await;
+        assert_refused(&answer, 429, "login_locked");
+        assert_eq!(profile(&shop, &here.access).await.status, 200);
+    }
+
     async fn a_superuser_is_an_admin_whose_address_counts_as_verified(shop: TestShop) {
         let new = NewSuperuser { email: "root@example.com", password: PASSWORD, username: Some("root") };
         create_superuser(&shop.app, &new).await.unwrap();
