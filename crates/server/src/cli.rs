@@ -140,7 +140,6 @@ Flags beat the environment, the environment beats .env in the working folder.
 
 Examples:
   cartwright                                   a shop on http://127.0.0.1:8000
-  cartwright serve --port 8001                 the same on another port
   cartwright createsuperuser                   make yourself an admin
   cartwright import products catalog.csv       fill the shelves
   DATABASE_URL=postgres://me@db/shop cartwright migrate --plan

@@ -148,10 +148,10 @@ impl Flow {
         eventually("the mail", || {
             for file in std::fs::read_dir(&outbox).into_iter().flatten().flatten() {
                 let is_mail = file.path().extension().is_some_and(|kind| kind == "eml");
-                let mail = if is_mail {
-                    std::fs::read_to_string(file.path()).unwrap()
-                } else {
-                    String::new()
+                // It may be on its way to its name.
+                let mail = match is_mail {
+                    true => std::fs::read_to_string(file.path()).unwrap_or_default(),
+                    false => String::new(),
                 };
                 if let Some((_, rest)) = mail.split_once(&format!("/{page}/")) {
                     found = rest.split('/').next().map(str::to_owned);

@@ -58,6 +58,7 @@ pub(super) async fn change_password(
             return Err(Error::faults(vec![wrong_password("old_password")]));
         }
         store::end_other_sessions(tx, user.id, user.session, "password_changed", now).await?;
+        attempts::clear_account(tx, user.id, now).await?;
         // Whoever had the old password may have asked for these.
         let links = [Purpose::ResetPassword, Purpose::ChangeEmail];
         links::end_links(tx, user.id, &links, "password_changed", now).await?;

@@ -557,7 +557,7 @@ mod tests {
         let wish = Wish {
             price: Some(1),
             stock: Some(1),
-            sku: Some(None),
+            sku: Some(Some("NEW".into())),
             ..Wish::default()
         };
         assert_eq!(
