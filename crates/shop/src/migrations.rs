@@ -42,6 +42,7 @@ pub const ALL: &[Migration] = &[
     both!("0015_payments"),
     both!("0016_media"),
     both!("0017_search"),
+    each!("0018_ledger"),
 ];
 
 #[cfg(test)]

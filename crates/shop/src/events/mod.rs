@@ -55,6 +55,11 @@ pub enum Event {
         order_id: OrderId,
         payment_id: PaymentId,
     },
+    /// The provider gives the money back to nobody; of its own accord the shop tries it again for a week.
+    PaymentRefundFailed {
+        order_id: OrderId,
+        payment_id: PaymentId,
+    },
     /// Somebody has to look at it.
     PaymentFlagged {
         order_id: OrderId,
@@ -77,6 +82,7 @@ impl Event {
             Event::PaymentCaptured { .. } => "payment.captured",
             Event::PaymentFailed { .. } => "payment.failed",
             Event::PaymentRefunded { .. } => "payment.refunded",
+            Event::PaymentRefundFailed { .. } => "payment.refund_failed",
             Event::PaymentFlagged { .. } => "payment.flagged",
             Event::PaymentDisputed { .. } => "payment.disputed",
         }

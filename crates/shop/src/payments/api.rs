@@ -1,30 +1,34 @@
 //! The HTTP face of payments.
 
+mod wire;
+
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use utoipa::ToSchema;
 
-use super::initiate_payment::{Initiate, Initiated, initiate_payment};
-use super::payment::{Payment, Provider, Refund, RefundState};
+use super::initiate_payment::{Initiate, initiate_payment};
+use super::payment::Provider;
 use super::provider::{Hook, Proof};
 use super::receive_webhook::receive_webhook;
 use super::refund_payment::{Asked, refund_payment};
+use super::store::Wanted;
 use super::verify_payment::{Verify, verify_payment};
 use super::{signature, store};
 use crate::app::App;
 use crate::caller::{Admin, User};
-use crate::clock::Time;
 use crate::error::{Code, Error, Result};
 use crate::http::extract::{Id, In, Keyed, PathText, Query, raw_bytes};
 use crate::http::{Op, Routes, WithHeader, json_text, ok};
 use crate::idempotency::{self, IdempotencyKey};
-use crate::ids::{OrderId, PaymentId, RefundId};
-use crate::orders::{self, Access, OrderRef, OrderRow, PaymentMethod, PaymentStatus, Status};
-use crate::paging::Paging;
-use crate::values::{Decimal, Text};
-use crate::{input, query};
+use crate::ids::PaymentId;
+use crate::orders::{self, Access, OrderRef, PaymentMethod};
+use crate::paging::Page;
+pub(crate) use wire::PaymentOut;
+use wire::{
+    InitiateIn, InitiatedOut, PaymentQuery, PaymentVerifiedOut, ReceivedOut, RefundIn, RefundOut,
+    VerifyIn,
+};
 
 pub fn routes() -> Routes {
     const ASKING: &[Code] = &[
@@ -61,6 +65,12 @@ pub fn routes() -> Routes {
     .keyed_body::<RefundIn>()
     .answers::<RefundOut>(201)
     .errors(ASKING);
+    let refunds_op = Op::new(
+        "list_refunds",
+        "What of a payment was given back, or refused, and why",
+    )
+    .admin()
+    .lists::<RefundOut>();
     let show_op = Op::new("show_payment", "A payment of yours; any for admins")
         .shopper()
         .answers::<PaymentOut>(200);
@@ -87,6 +97,7 @@ pub fn routes() -> Routes {
         .page("/payments/return/{order}/", returned)
         .get("/payments/{id}/", show, show_op)
         .post("/payments/{id}/refund/", refund, refund_op)
+        .get("/payments/{id}/refunds/", refunds, refunds_op)
 }
 
 fn webhook_op(id: &'static str, summary: &'static str) -> Op {
@@ -105,48 +116,6 @@ fn webhook_op(id: &'static str, summary: &'static str) -> Op {
 
 /// Of a webhook's body.
 const LARGEST_EVENT: usize = 1024 * 1024;
-
-input! {
-    /// Body of `POST payments/initiate/`.
-    struct InitiateIn {
-        order_id: OrderId,
-        /// The order's own when it is left out, else the first that is set up.
-        provider: Option<PaymentMethod>,
-        /// On a page of the provider's (Stripe: hosted Checkout).
-        hosted: Option<bool>,
-    }
-}
-
-input! {
-    /// Body of `POST payments/verify/`: what the provider gave to the browser.
-    struct VerifyIn {
-        order_id: OrderId,
-        /// The order's own when it is left out.
-        provider: Option<PaymentMethod>,
-        razorpay_order_id: Option<Text<255>>,
-        razorpay_payment_id: Option<Text<255>>,
-        razorpay_signature: Option<Text<255>>,
-        /// The payment as other providers name it.
-        #[also("paymentID")]
-        payment_id: Option<Text<255>>,
-    }
-}
-
-input! {
-    /// Body of `POST payments/{id}/refund/`.
-    struct RefundIn {
-        /// All that is left when it is left out.
-        amount: Option<Decimal>,
-        reason: Option<Text<500>>,
-    }
-}
-
-query! {
-    struct PaymentQuery {
-        order: Option<OrderId>,
-        paging: Paging,
-    }
-}
 
 async fn initiate(
     State(app): State<App>,
@@ -258,7 +227,11 @@ async fn list(
     Query(query): Query<PaymentQuery>,
 ) -> Result<Response> {
     let access = orders::access(Some(&user), &HeaderMap::new());
-    let page = store::list(&app.db.read().await?, &access, query.order, &query.paging).await?;
+    let wanted = Wanted {
+        order: query.order,
+        owed: query.owed.unwrap_or_default(),
+    };
+    let page = store::list(&app.db.read().await?, &access, wanted, &query.paging).await?;
     Ok(ok(&page.map(|payment| PaymentOut::new(&app, &payment))))
 }
 
@@ -296,6 +269,16 @@ async fn refund(
         Ok((201, to_text(&RefundOut::new(&shop, &refund, &payment))?))
     })
     .await
+}
+
+async fn refunds(State(app): State<App>, _: Admin, Id(payment): Id<PaymentId>) -> Result<Response> {
+    let conn = app.db.read().await?;
+    let payment = store::find(&conn, payment, &Access::All).await?;
+    let all = store::refunds_of(&conn, payment.id).await?;
+    let all = all
+        .iter()
+        .map(|refund| RefundOut::new(&app, refund, &payment));
+    Ok(ok(&Page::whole(all.collect())))
 }
 
 /// Goes on when the client hangs up: a provider was asked, and its answer has to be written down.
@@ -347,176 +330,4 @@ fn provider_of(method: PaymentMethod) -> Provider {
 
 fn to_text<T: Serialize>(answer: &T) -> Result<String> {
     serde_json::to_string(answer).map_err(Error::internal)
-}
-
-/// What the buyer's client needs; only the members of its provider are there.
-#[derive(Serialize, ToSchema)]
-struct InitiatedOut {
-    order_id: OrderId,
-    order_number: String,
-    payment_id: PaymentId,
-    #[schema(value_type = String)]
-    provider: Provider,
-    /// In minor units, such as paise or cents.
-    amount: i64,
-    currency: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    razorpay_order_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    razorpay_key_id: Option<String>,
-    /// Stripe: for its form in the client.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_secret: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    publishable_key: Option<String>,
-    /// PayPal: where the buyer approves.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    approve_url: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    paypal_order_id: Option<String>,
-    /// Where the buyer pays.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    redirect_url: Option<String>,
-    /// The payment in the sandbox.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sandbox_reference: Option<String>,
-}
-
-impl InitiatedOut {
-    fn new(
-        app: &App,
-        Initiated {
-            payment,
-            order,
-            needs,
-        }: Initiated,
-    ) -> Self {
-        let of = |provider, value: &Option<String>| {
-            value.clone().filter(|_| payment.provider == provider)
-        };
-        InitiatedOut {
-            order_id: order.id,
-            order_number: order.order_number.clone(),
-            payment_id: payment.id,
-            provider: payment.provider,
-            amount: payment.amount_minor,
-            currency: payment.currency.clone(),
-            razorpay_order_id: of(Provider::Razorpay, &payment.reference),
-            razorpay_key_id: of(Provider::Razorpay, &app.config.razorpay.key_id),
-            client_secret: needs.client_secret,
-            publishable_key: needs.publishable_key,
-            approve_url: of(Provider::Paypal, &payment.url),
-            paypal_order_id: of(Provider::Paypal, &payment.reference),
-            redirect_url: payment
-                .url
-                .clone()
-                .filter(|_| payment.provider != Provider::Paypal),
-            sandbox_reference: of(Provider::Sandbox, &payment.reference),
-        }
-    }
-}
-
-#[derive(Serialize, ToSchema)]
-struct PaymentVerifiedOut {
-    message: &'static str,
-    order_id: OrderId,
-    order_number: String,
-    /// The order's.
-    #[schema(value_type = String)]
-    status: Status,
-    #[schema(value_type = String)]
-    payment_status: PaymentStatus,
-    payment: PaymentOut,
-}
-
-impl PaymentVerifiedOut {
-    fn new(app: &App, order: &OrderRow, payment: &Payment) -> Self {
-        PaymentVerifiedOut {
-            message: if payment.is_open() {
-                "The payment is authorized."
-            } else {
-                "The order is paid."
-            },
-            order_id: order.id,
-            order_number: order.order_number.clone(),
-            status: order.status,
-            payment_status: order.payment_status,
-            payment: PaymentOut::new(app, payment),
-        }
-    }
-}
-
-#[derive(Serialize, ToSchema)]
-struct ReceivedOut {
-    received: bool,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(crate) struct PaymentOut {
-    id: PaymentId,
-    order_id: OrderId,
-    #[schema(value_type = String)]
-    provider: Provider,
-    /// Card, wallet and so on, as the provider calls it.
-    method: String,
-    amount: String,
-    currency: String,
-    /// `pending`, `authorized`, `succeeded`, `partially_refunded`, `refunded`, `failed` or `cancelled`; `surplus`: paid
-    /// beside the payment that counts; `flagged`: not what was asked for.
-    status: &'static str,
-    /// The provider's.
-    transaction_id: Option<String>,
-    refunded: String,
-    created_at: Time,
-    updated_at: Time,
-}
-
-impl PaymentOut {
-    pub(crate) fn new(app: &App, payment: &Payment) -> Self {
-        PaymentOut {
-            id: payment.id,
-            order_id: payment.order_id,
-            provider: payment.provider,
-            method: payment.method.clone(),
-            amount: app.amount(payment.amount_minor),
-            currency: payment.currency.clone(),
-            status: payment.shown(),
-            transaction_id: payment.provider_payment_id.clone(),
-            refunded: app.amount(payment.refunded_minor),
-            created_at: payment.created_at,
-            updated_at: payment.updated_at,
-        }
-    }
-}
-
-#[derive(Serialize, ToSchema)]
-struct RefundOut {
-    id: RefundId,
-    payment_id: PaymentId,
-    order_id: OrderId,
-    amount: String,
-    currency: String,
-    /// `pending` until the provider has said what became of it.
-    #[schema(value_type = String)]
-    status: RefundState,
-    /// The provider's.
-    transaction_id: Option<String>,
-    reason: String,
-    created_at: Time,
-}
-
-impl RefundOut {
-    fn new(app: &App, refund: &Refund, payment: &Payment) -> Self {
-        RefundOut {
-            id: refund.id,
-            payment_id: refund.payment_id,
-            order_id: payment.order_id,
-            amount: app.amount(refund.amount_minor),
-            currency: payment.currency.clone(),
-            status: refund.status,
-            transaction_id: refund.provider_refund_id.clone(),
-            reason: refund.reason.clone(),
-            created_at: refund.created_at,
-        }
-    }
 }

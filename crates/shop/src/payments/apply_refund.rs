@@ -66,28 +66,7 @@ pub(crate) async fn apply_refund(
             done(tx, &order, &payment, &refund, report, told).await
         }
         (Some(refund), RefundState::Failed) if refund.status == RefundState::Pending => {
-            let entry = entry(
-                Fact::RefundFailed,
-                &refund.request_key,
-                0,
-                told.heard,
-                &report.note,
-                &refund,
-            );
-            try_join!(
-                store::save_refund(
-                    tx,
-                    refund.id,
-                    RefundState::Failed,
-                    report.refund_id.as_deref(),
-                    &report.note,
-                    None,
-                    now
-                ),
-                store::release_refund(tx, payment.id, refund.amount_minor, now),
-                store::add_fact(tx, &payment, &entry, now)
-            )?;
-            Ok(true)
+            refused(tx, &payment, &refund, report, told).await
         }
         (Some(refund), RefundState::Failed) if refund.status == RefundState::Succeeded => {
             alert(
@@ -150,6 +129,50 @@ async fn done(
         store::add_fact(tx, payment, &entry, told.now)
     )?;
     refunded(tx, order, payment, told.now).await?;
+    Ok(true)
+}
+
+/// The provider will not: what was claimed is free again. What the shop itself wanted to give back is tried anew.
+async fn refused(
+    tx: &Tx,
+    payment: &Payment,
+    refund: &Refund,
+    report: &RefundReport,
+    told: Told<'_>,
+) -> Result<bool> {
+    let now = told.now;
+    let next = match refund.actor_id {
+        Some(_) => None,
+        None => schedule::next_try(store::count_refused(tx, payment.id).await? + 1, now),
+    };
+    let key = &refund.request_key;
+    let entry = entry(Fact::RefundFailed, key, 0, told.heard, &report.note, refund);
+    let event = Event::PaymentRefundFailed {
+        order_id: payment.order_id,
+        payment_id: payment.id,
+    };
+    let id = report.refund_id.as_deref();
+    try_join!(
+        store::save_refund(
+            tx,
+            refund.id,
+            RefundState::Failed,
+            id,
+            &report.note,
+            next,
+            now
+        ),
+        store::release_refund(tx, payment.id, refund.amount_minor, now),
+        store::add_fact(tx, payment, &entry, now),
+        events::record(tx, &event, now)
+    )?;
+    tracing::warn!(
+        payment = payment.id.0,
+        order = payment.order_id.0,
+        refund = refund.id.0,
+        why = report.note,
+        "a provider refuses a refund"
+    );
     Ok(true)
 }
 

@@ -33,6 +33,13 @@ impl Breakers {
         None
     }
 
+    /// As [`Breakers::pause`], without taking the one call that may get through.
+    pub(crate) fn is_paused(&self, provider: Provider, now: Time) -> bool {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = all.get(&provider).and_then(|breaker| breaker.open_until);
+        until.is_some_and(|until| until > now)
+    }
+
     pub(crate) fn note(&self, provider: Provider, now: Time, well: bool) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let breaker = all.entry(provider).or_default();

@@ -19,6 +19,7 @@ use super::breaker::Breakers;
 use super::payment::Provider;
 use super::roots;
 use crate::app::App;
+use crate::clock::Time;
 use crate::error::{Code, Error};
 
 const CONNECT: Duration = Duration::from_secs(3);
@@ -86,6 +87,13 @@ pub(crate) async fn call(app: &App, call: Call<'_>) -> Result<Value, Trouble> {
         ),
     );
     answer
+}
+
+impl Client {
+    /// The provider is not asked at the moment.
+    pub(crate) fn is_paused(&self, provider: Provider, now: Time) -> bool {
+        self.breakers.is_paused(provider, now)
+    }
 }
 
 /// Fetches a file, such as a certificate.

@@ -77,6 +77,7 @@ db::record! {
         pub checks: i64,
         pub created_at: Time,
         pub updated_at: Time,
+        pub next_check_at: Option<Time>,
     }
 }
 
@@ -90,9 +91,14 @@ db::record! {
         pub request_key: String,
         pub provider_refund_id: Option<String>,
         pub reason: String,
+        /// Why the provider refused it.
+        pub note: String,
         pub actor_id: Option<UserId>,
         pub checks: i64,
+        /// When the provider is asked again, or one that was refused is tried anew.
+        pub next_check_at: Option<Time>,
         pub created_at: Time,
+        pub updated_at: Time,
     }
 }
 

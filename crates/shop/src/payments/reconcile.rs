@@ -1,55 +1,136 @@
 //! Settles what a crash, a lost answer or a lost webhook left open: providers are asked again, less and less often.
+//!
+//! Each provider has a sweep of its own, so that one that is down holds up nobody else. A sweep asks one at first, and
+//! twice as many at once after each time that went well; at a provider that does not answer it ends, and what it did
+//! not get to stays due.
+
+use std::collections::VecDeque;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 
 use super::apply_report::apply_report;
-use super::payment::{Heard, Payment, PaymentState, Refund, Report, Stands};
+use super::payment::{Heard, Payment, PaymentState, Provider, Refund, RefundState, Report, Stands};
 use super::provider::{self, Ask, Proof};
-use super::{refund_payment, schedule, store};
+use super::store::{self, Due};
+use super::{give_back, refund_payment, schedule};
 use crate::app::App;
+use crate::clock::Time;
 use crate::error::Result;
 use crate::orders::{self, Access, Lifecycle, OrderRef};
 
+/// Rows read at a time.
+const PAGE: i64 = 50;
+/// At one provider.
+const AT_ONCE: usize = 16;
+/// After this a sweep begins nothing more: other jobs of the node wait for it, and the next one goes on.
+const LONGEST: Duration = Duration::from_secs(20);
+
 /// How many were looked at.
 pub async fn reconcile(app: &App) -> Result<usize> {
-    let now = app.clock.now();
-    let (payments, refunds) = {
-        let conn = app.db.read().await?;
-        (
-            store::due_payments(&conn, now).await?,
-            store::due_refunds(&conn, now).await?,
-        )
+    let kinds = [Kind::Payments, Kind::Refunds];
+    let sweeps = provider::ALL
+        .iter()
+        .flat_map(|(name, _)| kinds.map(|kind| sweep(app, *name, kind)));
+    join_all(sweeps).await.into_iter().sum()
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Payments,
+    Refunds,
+}
+
+enum Open {
+    Payment(Payment),
+    Refund(Refund),
+}
+
+async fn sweep(app: &App, name: Provider, kind: Kind) -> Result<usize> {
+    let begun = app.clock.now();
+    let (mut looked, mut at_once) = (0, 1);
+    let mut due = Due {
+        provider: name,
+        now: begun,
+        after: (Time(i64::MIN), 0),
+        limit: PAGE,
     };
-    let looked = payments.len() + refunds.len();
-    join_all(payments.iter().map(|payment| async move {
-        if let Err(error) = look_at(app, payment).await {
-            tracing::warn!(payment = payment.id.0, %error, "a payment is still open");
+    let mut open = VecDeque::new();
+    loop {
+        if open.is_empty() {
+            open = page(app, &due, kind).await?;
         }
-    }))
-    .await;
-    join_all(refunds.into_iter().map(|refund| async move {
-        let id = refund.id.0;
-        if let Err(error) = ask_again(app, refund).await {
-            tracing::warn!(refund = id, %error, "a refund is still open");
+        let now = app.clock.now();
+        let later = now.since(begun) >= LONGEST || app.payments.client.is_paused(name, now);
+        if open.is_empty() || later {
+            return Ok(looked);
         }
-    }))
-    .await;
-    Ok(looked)
+        let some: Vec<_> = open.drain(..at_once.min(open.len())).collect();
+        if let Some(last) = some.last() {
+            due.after = last.place();
+        }
+        looked += some.len();
+        let well = join_all(some.into_iter().map(|one| one.look_at(app))).await;
+        at_once = match well.into_iter().all(|well| well) {
+            true => (at_once * 2).min(AT_ONCE),
+            false => 1,
+        };
+    }
+}
+
+async fn page(app: &App, due: &Due, kind: Kind) -> Result<VecDeque<Open>> {
+    let conn = app.db.read().await?;
+    Ok(match kind {
+        Kind::Payments => {
+            let all = store::due_payments(&conn, due).await?;
+            all.into_iter().map(Open::Payment).collect()
+        }
+        Kind::Refunds => {
+            let all = store::due_refunds(&conn, due).await?;
+            all.into_iter().map(Open::Refund).collect()
+        }
+    })
+}
+
+impl Open {
+    /// By what a sweep is ordered.
+    fn place(&self) -> (Time, i64) {
+        let (at, id) = match self {
+            Open::Payment(payment) => (payment.next_check_at, payment.id.0),
+            Open::Refund(refund) => (refund.next_check_at, refund.id.0),
+        };
+        (at.unwrap_or(Time(i64::MIN)), id)
+    }
+
+    /// False when it could not be settled, nor be seen to be open still.
+    async fn look_at(self, app: &App) -> bool {
+        let (_, id) = self.place();
+        match self {
+            Open::Payment(payment) => look_at(app, &payment).await.inspect_err(
+                |error| tracing::warn!(payment = id, %error, "a payment is still open"),
+            ),
+            Open::Refund(refund) => ask_again(app, refund)
+                .await
+                .inspect_err(|error| tracing::warn!(refund = id, %error, "a refund is still open")),
+        }
+        .is_ok()
+    }
 }
 
 async fn look_at(app: &App, payment: &Payment) -> Result<()> {
     let now = app.clock.now();
-    // First the next date, so that a provider that hangs does not hold up the others.
-    crate::transact!(app.db, tx => {
-        store::schedule(tx, payment.id, schedule::next(payment.created_at, payment.checks, now)).await
-    })?;
+    let next = schedule::next(payment.created_at, payment.checks, now);
+    // First the next date, so that one that never comes to an end does not hold up the others.
+    if !crate::transact!(app.db, tx => { store::schedule(tx, payment, next).await })? {
+        return Ok(());
+    }
     let report = match payment.reference {
         Some(_) => ask(app, payment).await?,
         None if now.since(payment.created_at) >= schedule::NAMELESS => Report::of(Stands::Ended),
         None => return Ok(()),
     };
     if report.stands == Stands::Open {
-        return if schedule::next(payment.created_at, payment.checks, now).is_none() {
+        return if next.is_none() {
             end(app, payment).await
         } else {
             Ok(())
@@ -83,9 +164,13 @@ async fn ask(app: &App, payment: &Payment) -> Result<Report> {
 
 async fn ask_again(app: &App, refund: Refund) -> Result<()> {
     let now = app.clock.now();
-    crate::transact!(app.db, tx => {
-        store::schedule_refund(tx, refund.id, Some(schedule::next_refund(refund.checks, now))).await
-    })?;
+    let next = Some(schedule::next_refund(refund.checks, now));
+    if !crate::transact!(app.db, tx => { store::schedule_refund(tx, &refund, next).await })? {
+        return Ok(());
+    }
+    if refund.status == RefundState::Failed {
+        return give_back::try_anew(app, &refund, next).await;
+    }
     let payment = store::find_by_id(&app.db.read().await?, refund.payment_id).await?;
     refund_payment::ask_provider(app, &payment, refund, Heard::Reconciler)
         .await

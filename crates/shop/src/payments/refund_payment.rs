@@ -35,12 +35,12 @@ pub(crate) async fn refund_payment(
     made(ask_provider(app, &payment, refund, Heard::Staff).await?)
 }
 
-/// By the shop itself. Nothing left to give back is fine.
+/// By the shop itself. Nothing left to give back is fine; what the provider refuses has a date for the next try.
 pub(crate) async fn refund_by_itself(app: &App, payment: PaymentId, asked: Asked) -> Result<()> {
     match claim(app, None, payment, &asked).await {
-        Ok((payment, refund)) => {
-            made(ask_provider(app, &payment, refund, Heard::Job).await?).map(drop)
-        }
+        Ok((payment, refund)) => ask_provider(app, &payment, refund, Heard::Job)
+            .await
+            .map(drop),
         Err(error) if error.code() == Code::InvalidTransition => Ok(()),
         Err(error) => Err(error),
     }

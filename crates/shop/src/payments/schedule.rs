@@ -24,3 +24,15 @@ pub(crate) fn next_refund(checks: i64, now: Time) -> Time {
     let doublings = u32::try_from(checks).unwrap_or(0).min(6);
     now + FIRST.saturating_mul(1 << doublings).min(LONGEST)
 }
+
+/// How often money that the shop itself wants to give back is offered to a provider that refuses it.
+const TRIES: i64 = 12;
+const FIRST_TRY: Duration = Duration::from_secs(3600);
+const LONGEST_TRY: Duration = Duration::from_secs(24 * 3600);
+
+/// After the `refused`-th no: an hour, two, four … a day, for about a week; then it is for staff.
+pub(crate) fn next_try(refused: i64, now: Time) -> Option<Time> {
+    let doublings = u32::try_from(refused - 1).unwrap_or(0).min(6);
+    let pause = FIRST_TRY.saturating_mul(1 << doublings).min(LONGEST_TRY);
+    (refused < TRIES).then(|| now + pause)
+}

@@ -1,14 +1,14 @@
-//! All SQL of payments but the sandbox's book.
+//! SQL of attempts to pay; lists, the ledger and refunds are beside it.
 
-use db::{Conn, DbError, Select, Tx, Value, args};
+use db::{Conn, DbError, Tx, Value, args};
 
-use super::payment::{Fact, Heard, Payment, PaymentState, Provider, Refund, RefundState};
+use super::payment::{Payment, PaymentState, Provider};
 use crate::clock::Time;
-use crate::error::{Code, Error, Result};
-use crate::ids::{OrderId, PaymentId, RefundId, UserId};
-use crate::orders::{Access, OrderRow, PaymentSums};
-use crate::paging::{Page, Paging, newest};
+use crate::error::{Code, Result};
+use crate::ids::{OrderId, PaymentId, UserId};
+use crate::orders::OrderRow;
 
+/// With the name of the table before each, or nothing.
 macro_rules! payment_columns {
     ($table:literal) => {
         concat!(
@@ -47,23 +47,21 @@ macro_rules! payment_columns {
             $table,
             "created_at, ",
             $table,
-            "updated_at"
+            "updated_at, ",
+            $table,
+            "next_check_at"
         )
     };
 }
 
-macro_rules! refund_columns {
-    () => {
-        "id, payment_id, status, amount_minor, request_key, provider_refund_id, reason, actor_id, checks, created_at"
-    };
-}
+mod ledger;
+mod lists;
+mod refunds;
 
-const SELECT: &str = concat!(
-    "SELECT ",
-    payment_columns!("p."),
-    " FROM payments p JOIN orders o ON o.id = p.order_id"
-);
-const COUNT: &str = "SELECT COUNT(*) FROM payments p JOIN orders o ON o.id = p.order_id";
+pub(crate) use ledger::*;
+pub(crate) use lists::*;
+pub(crate) use refunds::*;
+
 const OPEN: &str = concat!(
     "SELECT ",
     payment_columns!(""),
@@ -110,64 +108,13 @@ const CANCEL_OTHERS: &str = "UPDATE payments SET status = 'cancelled', updated_a
 const SAVE: &str =
     "UPDATE payments SET status = $2, provider_payment_id = COALESCE($3, provider_payment_id),
     method = $4, captured_minor = $5, note = $6, next_check_at = $7 WHERE id = $1";
-const SCHEDULE: &str = "UPDATE payments SET checks = checks + 1, next_check_at = $2 WHERE id = $1";
-const CLAIM_REFUND: &str = "UPDATE payments SET claimed_minor = claimed_minor + $2, updated_at = $3
-    WHERE id = $1 AND status IN ('succeeded', 'surplus', 'flagged') AND claimed_minor + $2 <= captured_minor";
-const RELEASE_REFUND: &str =
-    "UPDATE payments SET claimed_minor = claimed_minor - $2, updated_at = $3 WHERE id = $1";
-const COUNT_REFUND: &str =
-    "UPDATE payments SET refunded_minor = refunded_minor + $2, updated_at = $3 WHERE id = $1";
-
-const ADD_FACT: &str = "INSERT INTO payment_events (order_id, payment_id, kind, reference, amount_minor, currency, source,
-      note, actor_id, at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (payment_id, kind, reference) DO NOTHING";
-const SUMS: &str = "SELECT COUNT(CASE WHEN e.kind = 'captured' THEN 1 END) AS captures,
-      COALESCE(MAX(CASE WHEN e.kind = 'authorized' THEN e.id END), 0) AS authorized,
-      COALESCE(MAX(CASE WHEN e.kind = 'failed' THEN e.id END), 0) AS failed,
-      CAST(COALESCE(SUM(CASE WHEN e.kind = 'captured' THEN e.amount_minor END), 0) AS BIGINT) AS captured_minor,
-      CAST(COALESCE(SUM(CASE WHEN e.kind IN ('refunded', 'charged_back') THEN e.amount_minor END), 0) AS BIGINT)
-        AS refunded_minor
-    FROM payment_events e JOIN payments p ON p.id = e.payment_id
-    WHERE e.order_id = $1 AND p.status NOT IN ('surplus', 'flagged')";
-const TAKE_EVENT: &str = "INSERT INTO provider_events (provider, event_key, kind, subject, payment_id, outcome, received_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (provider, event_key) DO NOTHING";
-const HAS_EVENT: &str = "SELECT id FROM provider_events WHERE provider = $1 AND event_key = $2";
-
-const INSERT_REFUND: &str = concat!(
-    "INSERT INTO refunds (payment_id, status, amount_minor, request_key, client_key, provider_refund_id, reason, actor_id,
-      next_check_at, created_at, updated_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10) RETURNING ", refund_columns!()
-);
-const REFUND_BY_ID: &str = concat!("SELECT ", refund_columns!(), " FROM refunds WHERE id = $1");
-const REFUND_BY_CLIENT_KEY: &str = concat!(
-    "SELECT ",
-    refund_columns!(),
-    " FROM refunds WHERE client_key = $1"
-);
-const REFUND_BY_PROVIDER: &str = concat!(
-    "SELECT ", refund_columns!(), " FROM refunds WHERE payment_id = $1
-    AND (provider_refund_id = CAST($2 AS TEXT) OR request_key = CAST($3 AS TEXT)) ORDER BY id LIMIT 1"
-);
-const SAVE_REFUND: &str = "UPDATE refunds SET status = $2, provider_refund_id = COALESCE($3, provider_refund_id), note = $4,
-    next_check_at = $5, updated_at = $6 WHERE id = $1";
-const SCHEDULE_REFUND: &str =
-    "UPDATE refunds SET checks = checks + 1, next_check_at = $2 WHERE id = $1";
-
+// Whoever moves the date looks at it; nobody else does.
+const SCHEDULE: &str = "UPDATE payments SET checks = checks + 1, next_check_at = $3 WHERE id = $1 AND next_check_at = $2";
 const DUE_PAYMENTS: &str = concat!(
     "SELECT ",
     payment_columns!(""),
-    " FROM payments WHERE next_check_at <= $1 ORDER BY next_check_at LIMIT 20"
-);
-const DUE_REFUNDS: &str = concat!(
-    "SELECT ",
-    refund_columns!(),
-    " FROM refunds WHERE next_check_at <= $1 ORDER BY next_check_at LIMIT 20"
-);
-// Money that is not ours to keep: beside the payment that counts, or of an order that ended.
-const TO_GIVE_BACK: &str = concat!(
-    "SELECT ", payment_columns!("p."), " FROM payments p JOIN orders o ON o.id = p.order_id
-    WHERE p.order_id = $1 AND p.claimed_minor < p.captured_minor AND p.provider NOT IN ('manual', 'cod', 'import')
-      AND (p.status = 'surplus' OR p.status = 'succeeded' AND o.lifecycle IN ('cancelled', 'expired')) ORDER BY p.id"
+    " FROM payments WHERE provider = $1 AND next_check_at <= $2 AND (next_check_at, id) > ($3, $4)
+    ORDER BY next_check_at, id LIMIT $5"
 );
 
 pub(super) fn statements() -> Vec<String> {
@@ -185,91 +132,24 @@ pub(super) fn statements() -> Vec<String> {
         CANCEL_OTHERS,
         SAVE,
         SCHEDULE,
-        CLAIM_REFUND,
-        RELEASE_REFUND,
-        COUNT_REFUND,
-        ADD_FACT,
-        SUMS,
-        TAKE_EVENT,
-        HAS_EVENT,
-        INSERT_REFUND,
-        REFUND_BY_ID,
-        REFUND_BY_CLIENT_KEY,
-        REFUND_BY_PROVIDER,
-        SAVE_REFUND,
-        SCHEDULE_REFUND,
         DUE_PAYMENTS,
-        DUE_REFUNDS,
-        TO_GIVE_BACK,
     ];
-    let access = Access::Owner {
-        user: Some(UserId(1)),
-        token_hash: Some([0; 32]),
-    };
-    let full = filtered(Select::new(SELECT), &access, Some(OrderId(1)));
-    let one = filtered(Select::new(SELECT), &Access::All, None).filter("p.id = ?", [1.into()]);
+    let fixed = fixed
+        .iter()
+        .chain(ledger::STATEMENTS)
+        .chain(refunds::STATEMENTS);
     fixed
-        .map(String::from)
-        .into_iter()
-        .chain([full.sql().to_owned(), one.sql().to_owned()])
+        .map(|sql| (*sql).to_owned())
+        .chain(lists::statements())
         .collect()
 }
 
-fn filtered(select: Select, access: &Access, order: Option<OrderId>) -> Select {
-    let select = select.filter_some("p.order_id = ?", order);
-    match access {
-        Access::All => select,
-        Access::Owner { user, token_hash } => match (*user, *token_hash) {
-            (Some(user), Some(hash)) => select.filter(
-                "o.user_id = ? OR o.token_hash = ?",
-                [user.into(), hash.into()],
-            ),
-            (Some(user), None) => select.filter("o.user_id = ?", [user.into()]),
-            (None, Some(hash)) => select.filter("o.token_hash = ?", [hash.into()]),
-            (None, None) => select.filter("1 = 0", []),
-        },
-    }
-}
-
-/// The payments of somebody's orders.
-pub(crate) async fn all_of(conn: &Conn, user: UserId) -> Result<Vec<Payment>> {
-    let access = Access::Owner {
-        user: Some(user),
-        token_hash: None,
-    };
-    let select = filtered(Select::new(SELECT), &access, None);
-    Ok(select.order("p.id").all(conn).await?)
-}
-
-pub(super) async fn list(
-    conn: &Conn,
-    access: &Access,
-    order: Option<OrderId>,
-    paging: &Paging,
-) -> Result<Page<Payment>> {
-    let (rows, count) = (
-        filtered(Select::new(SELECT), access, order),
-        filtered(Select::new(COUNT), access, order),
-    );
-    newest(conn, rows, count, "p.id", paging, |payment: &Payment| {
-        payment.id.into()
-    })
-    .await
-}
-
-pub(super) async fn find(conn: &Conn, id: PaymentId, access: &Access) -> Result<Payment> {
-    let select = filtered(Select::new(SELECT), access, None).filter("p.id = ?", [id.into()]);
-    conn.optional(select.sql(), select.args())
-        .await?
-        .ok_or_else(Error::not_found)
-}
-
-pub(super) async fn find_open(conn: &Conn, order: OrderId) -> Result<Option<Payment>> {
+pub(crate) async fn find_open(conn: &Conn, order: OrderId) -> Result<Option<Payment>> {
     Ok(conn.optional(OPEN, args![order]).await?)
 }
 
 /// The attempt that a client of this provider can mean: the one with money, else the open one, else the newest.
-pub(super) async fn find_latest(
+pub(crate) async fn find_latest(
     conn: &Conn,
     order: OrderId,
     provider: Provider,
@@ -277,11 +157,11 @@ pub(super) async fn find_latest(
     Ok(conn.optional(LATEST, args![order, provider]).await?)
 }
 
-pub(super) async fn find_by_id(conn: &Conn, id: PaymentId) -> Result<Payment> {
+pub(crate) async fn find_by_id(conn: &Conn, id: PaymentId) -> Result<Payment> {
     Ok(conn.one(BY_ID, args![id]).await?)
 }
 
-pub(super) async fn find_by_reference(
+pub(crate) async fn find_by_reference(
     conn: &Conn,
     provider: Provider,
     reference: &str,
@@ -291,7 +171,7 @@ pub(super) async fn find_by_reference(
         .await?)
 }
 
-pub(super) async fn find_by_provider_payment(
+pub(crate) async fn find_by_provider_payment(
     conn: &Conn,
     provider: Provider,
     id: &str,
@@ -301,7 +181,7 @@ pub(super) async fn find_by_provider_payment(
         .await?)
 }
 
-pub(super) async fn has_success(conn: &Conn, order: OrderId) -> Result<bool> {
+pub(crate) async fn has_success(conn: &Conn, order: OrderId) -> Result<bool> {
     Ok(conn
         .optional::<PaymentId>(HAS_SUCCESS, args![order])
         .await?
@@ -309,11 +189,11 @@ pub(super) async fn has_success(conn: &Conn, order: OrderId) -> Result<bool> {
 }
 
 /// Holds the row until the transaction ends. The order's row is always held first.
-pub(super) async fn hold(tx: &Tx, id: PaymentId, now: Time) -> Result<Payment> {
+pub(crate) async fn hold(tx: &Tx, id: PaymentId, now: Time) -> Result<Payment> {
     Ok(tx.one(HOLD, args![id, now]).await?)
 }
 
-pub(super) async fn insert(
+pub(crate) async fn insert(
     tx: &Tx,
     order: &OrderRow,
     provider: Provider,
@@ -334,7 +214,7 @@ pub(super) async fn insert(
 }
 
 /// A payment that comes with its money. None when the provider's payment is known already.
-pub(super) struct Money<'a> {
+pub(crate) struct Money<'a> {
     pub order: OrderId,
     pub provider: Provider,
     pub provider_payment_id: Option<&'a str>,
@@ -345,7 +225,7 @@ pub(super) struct Money<'a> {
     pub actor: Option<UserId>,
 }
 
-pub(super) async fn insert_money(tx: &Tx, money: &Money<'_>, now: Time) -> Result<Option<Payment>> {
+pub(crate) async fn insert_money(tx: &Tx, money: &Money<'_>, now: Time) -> Result<Option<Payment>> {
     let row = args![
         money.order,
         money.provider,
@@ -361,7 +241,7 @@ pub(super) async fn insert_money(tx: &Tx, money: &Money<'_>, now: Time) -> Resul
 }
 
 /// False when the attempt has another reference by now.
-pub(super) async fn set_reference(
+pub(crate) async fn set_reference(
     tx: &Tx,
     id: PaymentId,
     reference: &str,
@@ -379,7 +259,7 @@ pub(super) async fn set_reference(
     }
 }
 
-pub(super) async fn cancel_others(
+pub(crate) async fn cancel_others(
     tx: &Tx,
     order: OrderId,
     but: PaymentId,
@@ -390,7 +270,7 @@ pub(super) async fn cancel_others(
 }
 
 /// Writes what a report changed of a payment that is held.
-pub(super) async fn save(tx: &Tx, payment: &Payment, next_check_at: Option<Time>) -> Result<()> {
+pub(crate) async fn save(tx: &Tx, payment: &Payment, next_check_at: Option<Time>) -> Result<()> {
     let row = args![
         payment.id,
         payment.status,
@@ -404,193 +284,38 @@ pub(super) async fn save(tx: &Tx, payment: &Payment, next_check_at: Option<Time>
     Ok(())
 }
 
-pub(super) async fn schedule(tx: &Tx, id: PaymentId, at: Option<Time>) -> Result<()> {
-    tx.execute(SCHEDULE, args![id, at]).await?;
-    Ok(())
+/// Takes the payment for a look, with the date of the next; false when somebody else has it.
+pub(crate) async fn schedule(tx: &Tx, due: &Payment, at: Option<Time>) -> Result<bool> {
+    let row = args![due.id, due.next_check_at, at];
+    Ok(tx.execute(SCHEDULE, row).await? == 1)
 }
 
-/// Takes `minor` of what can be given back; false when there is not so much.
-pub(super) async fn claim_refund(
-    tx: &Tx,
-    payment: PaymentId,
-    minor: i64,
-    now: Time,
-) -> Result<bool> {
-    Ok(tx.execute(CLAIM_REFUND, args![payment, minor, now]).await? == 1)
+/// What is due at a provider, the longest first, from behind the row that was seen last.
+pub(crate) async fn due_payments(conn: &Conn, due: &Due) -> Result<Vec<Payment>> {
+    Ok(conn.all(DUE_PAYMENTS, &due.args()).await?)
 }
 
-pub(super) async fn release_refund(
-    tx: &Tx,
-    payment: PaymentId,
-    minor: i64,
-    now: Time,
-) -> Result<()> {
-    tx.execute(RELEASE_REFUND, args![payment, minor, now])
-        .await?;
-    Ok(())
-}
-
-pub(super) async fn count_refund(tx: &Tx, payment: PaymentId, minor: i64, now: Time) -> Result<()> {
-    tx.execute(COUNT_REFUND, args![payment, minor, now]).await?;
-    Ok(())
-}
-
-/// A row of the ledger.
-pub(super) struct Entry<'a> {
-    pub fact: Fact,
-    /// The provider's name of the fact.
-    pub reference: &'a str,
-    pub minor: i64,
-    pub heard: Heard,
-    pub note: &'a str,
-    pub actor: Option<UserId>,
-}
-
-/// False when the fact is in the ledger already.
-pub(super) async fn add_fact(
-    tx: &Tx,
-    payment: &Payment,
-    entry: &Entry<'_>,
-    now: Time,
-) -> Result<bool> {
-    let row = args![
-        payment.order_id,
-        payment.id,
-        entry.fact,
-        entry.reference,
-        entry.minor,
-        &payment.currency,
-        entry.heard,
-        entry.note,
-        entry.actor,
-        now
-    ];
-    Ok(tx.execute(ADD_FACT, row).await? == 1)
-}
-
-/// What the ledger says of an order.
-pub(super) async fn sums(conn: &Conn, order: OrderId) -> Result<PaymentSums> {
-    Ok(conn.one(SUMS, args![order]).await?)
-}
-
-/// What is kept of an event.
-pub(super) struct Event<'a> {
+/// A page of what is due.
+pub(crate) struct Due {
     pub provider: Provider,
-    pub key: &'a str,
-    pub kind: &'a str,
-    pub subject: &'a str,
-    pub payment: Option<PaymentId>,
-    pub outcome: &'static str,
+    pub now: Time,
+    pub after: (Time, i64),
+    pub limit: i64,
 }
 
-/// False when it came before.
-pub(super) async fn take_event(tx: &Tx, event: &Event<'_>, now: Time) -> Result<bool> {
-    let row = args![
-        event.provider,
-        event.key,
-        event.kind,
-        event.subject,
-        event.payment,
-        event.outcome,
-        now
-    ];
-    Ok(tx.execute(TAKE_EVENT, row).await? == 1)
+impl Due {
+    fn args(&self) -> [Value; 5] {
+        let (at, id) = self.after;
+        [
+            self.provider.into(),
+            self.now.into(),
+            at.into(),
+            id.into(),
+            self.limit.into(),
+        ]
+    }
 }
 
-pub(super) async fn has_event(conn: &Conn, provider: Provider, key: &str) -> Result<bool> {
-    Ok(conn
-        .optional::<i64>(HAS_EVENT, args![provider, key])
-        .await?
-        .is_some())
-}
-
-pub(super) struct NewRefund<'a> {
-    pub payment: PaymentId,
-    pub status: RefundState,
-    pub minor: i64,
-    pub request_key: &'a str,
-    pub client_key: Option<&'a str>,
-    pub provider_refund_id: Option<&'a str>,
-    pub reason: &'a str,
-    pub actor: Option<UserId>,
-    pub next_check_at: Option<Time>,
-}
-
-pub(super) async fn insert_refund(tx: &Tx, new: &NewRefund<'_>, now: Time) -> Result<Refund> {
-    let row: [Value; 10] = [
-        new.payment.into(),
-        new.status.into(),
-        new.minor.into(),
-        new.request_key.into(),
-        new.client_key.into(),
-        new.provider_refund_id.into(),
-        new.reason.into(),
-        new.actor.into(),
-        new.next_check_at.into(),
-        now.into(),
-    ];
-    Ok(tx.one(INSERT_REFUND, &row).await?)
-}
-
-pub(super) async fn find_refund(conn: &Conn, id: RefundId) -> Result<Refund> {
-    Ok(conn.one(REFUND_BY_ID, args![id]).await?)
-}
-
-pub(super) async fn find_refund_of(conn: &Conn, client_key: &str) -> Result<Option<Refund>> {
-    Ok(conn
-        .optional(REFUND_BY_CLIENT_KEY, args![client_key])
-        .await?)
-}
-
-/// By the provider's id of it, or by the key that we gave.
-pub(super) async fn find_refund_told(
-    conn: &Conn,
-    payment: PaymentId,
-    provider_refund_id: Option<&str>,
-    request_key: Option<&str>,
-) -> Result<Option<Refund>> {
-    Ok(conn
-        .optional(
-            REFUND_BY_PROVIDER,
-            args![payment, provider_refund_id, request_key],
-        )
-        .await?)
-}
-
-pub(super) async fn save_refund(
-    tx: &Tx,
-    id: RefundId,
-    status: RefundState,
-    provider_refund_id: Option<&str>,
-    note: &str,
-    next_check_at: Option<Time>,
-    now: Time,
-) -> Result<()> {
-    tx.execute(
-        SAVE_REFUND,
-        args![id, status, provider_refund_id, note, next_check_at, now],
-    )
-    .await?;
-    Ok(())
-}
-
-pub(super) async fn schedule_refund(tx: &Tx, id: RefundId, at: Option<Time>) -> Result<()> {
-    tx.execute(SCHEDULE_REFUND, args![id, at]).await?;
-    Ok(())
-}
-
-pub(super) async fn due_payments(conn: &Conn, now: Time) -> Result<Vec<Payment>> {
-    Ok(conn.all(DUE_PAYMENTS, args![now]).await?)
-}
-
-pub(super) async fn due_refunds(conn: &Conn, now: Time) -> Result<Vec<Refund>> {
-    Ok(conn.all(DUE_REFUNDS, args![now]).await?)
-}
-
-pub(super) async fn to_give_back(conn: &Conn, order: OrderId) -> Result<Vec<Payment>> {
-    Ok(conn.all(TO_GIVE_BACK, args![order]).await?)
-}
-
-pub(super) async fn find_by_id_if_any(conn: &Conn, id: PaymentId) -> Result<Option<Payment>> {
+pub(crate) async fn find_by_id_if_any(conn: &Conn, id: PaymentId) -> Result<Option<Payment>> {
     Ok(conn.optional(BY_ID, args![id]).await?)
 }

@@ -70,6 +70,7 @@ POST   /payments/webhook/{provider}/    503 503 503 503
 GET    /payments/                       401 + + +
 GET    /payments/{id}/                  404 + 404 +
 POST   /payments/{id}/refund/           401 403 403 +
+GET    /payments/{id}/refunds/          401 403 403 +
 GET    /payments/sandbox/{reference}/   + + + +
 POST   /payments/sandbox/{reference}/   + + + +
 GET    /orders/sales_report/            401 403 403 +

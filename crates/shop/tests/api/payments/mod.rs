@@ -2,6 +2,7 @@
 
 mod four;
 mod providers;
+mod reconciler;
 mod sandbox;
 mod webhooks;
 
