@@ -56,10 +56,17 @@ const INSERT_CHANGES: Bulk = Bulk {
 };
 
 const INSERT_PAYMENTS: Bulk = Bulk {
-    head: "INSERT INTO payments (order_id, provider, status, provider_payment_id, amount_minor, captured_minor, currency,
-    created_at, updated_at)",
-    columns: 9,
+    head: "INSERT INTO payments (order_id, provider, status, reference, provider_payment_id, amount_minor, captured_minor,
+    currency, created_at, updated_at)",
+    columns: 10,
     tail: " RETURNING id, order_id",
+};
+
+/// What the sandbox knows of them, so that they can be given back.
+const INSERT_SANDBOX_PAYMENTS: Bulk = Bulk {
+    head: "INSERT INTO sandbox_payments (reference, request_key, status, amount_minor, currency, captured_minor, created_at)",
+    columns: 7,
+    tail: "",
 };
 
 const INSERT_FACTS: Bulk = Bulk {
@@ -81,6 +88,7 @@ pub fn statements() -> Vec<String> {
         &INSERT_STEPS,
         &INSERT_CHANGES,
         &INSERT_PAYMENTS,
+        &INSERT_SANDBOX_PAYMENTS,
         &INSERT_FACTS,
         &INSERT_MOVES,
     ];
@@ -204,6 +212,8 @@ pub(super) async fn add_orders(
             .collect();
         let payments: Vec<Vec<Value>> =
             of().filter_map(|(order, &id)| Some(payment_row(id, order, order.paid_at?, currency))).collect();
+        let at_sandbox: Vec<Vec<Value>> =
+            of().filter_map(|(order, _)| sandbox_row(order, order.paid_at?, currency)).collect();
         let moves: Vec<Vec<Value>> = shelf
             .moves
             .iter()
@@ -227,6 +237,7 @@ pub(super) async fn add_orders(
             })
             .collect();
         INSERT_FACTS.run::<i64>(tx, &facts).await?;
+        INSERT_SANDBOX_PAYMENTS.run::<i64>(tx, &at_sandbox).await?;
         INSERT_MOVES.run::<i64>(tx, &moves).await?;
         tx.execute_each(ADD_STOCK, &stock).await?;
         Ok(())
@@ -278,17 +289,35 @@ fn line_row(id: OrderId, order: &Past, line: &PastLine, articles: &[Article]) ->
 }
 
 fn payment_row(id: OrderId, order: &Past, at: Time, currency: &str) -> Vec<Value> {
-    let cod = order.method == PaymentMethod::Cod;
-    let name = (!cod).then(|| format!("demo-{}", order.number));
+    let named = |kind: &str| (order.method == PaymentMethod::Sandbox).then(|| name(kind, order));
     args_vec![
         id,
         order.method,
         "succeeded",
-        name,
+        named("sbx"),
+        named("sbxpay"),
         order.total,
         order.total,
         currency,
         at,
         at
     ]
+}
+
+fn sandbox_row(order: &Past, at: Time, currency: &str) -> Option<Vec<Value>> {
+    (order.method == PaymentMethod::Sandbox).then(|| {
+        args_vec![
+            name("sbx", order),
+            name("demo", order),
+            "captured",
+            order.total,
+            currency,
+            order.total,
+            at
+        ]
+    })
+}
+
+fn name(kind: &str, order: &Past) -> String {
+    format!("{kind}_demo-{}", order.number)
 }

@@ -1,7 +1,7 @@
 //! The demo shop: believable, sound, and the same for the same seed.
 
 use db::Engine;
-use serde_json::Value;
+use serde_json::{Value, json};
 use shop::demo::{Demo, Made, fill};
 
 use crate::support::TestShop;
@@ -102,6 +102,17 @@ async fn a_demo_is_sound_believable_and_the_same_on_both_engines() {
 }
 
 both! {
+    async fn what_a_demo_customer_paid_can_be_given_back(shop: TestShop) {
+        fill(&shop.app, &SMALL, &mut |_, _| {}).await.unwrap();
+        let admin = shop.admin().await;
+        let payments = shop.get("/api/v1/payments/?page_size=100").by(&admin).expect(200).await.json();
+        let paid = payments["results"].as_array().unwrap().iter().find(|one| one["provider"] == "sandbox").unwrap();
+        let path = format!("/api/v1/payments/{}/refund/", paid["id"]);
+        let refund = shop.post(&path).by(&admin).json(json!({})).expect(201).await.json();
+        assert_eq!((&refund["status"], &refund["amount"]), (&json!("succeeded"), &paid["amount"]));
+        assert_eq!(shop::check::check(&shop.app).await.unwrap().len(), 0);
+    }
+
     async fn a_demo_goes_only_into_an_empty_shop(shop: TestShop) {
         let admin = shop.admin().await;
         shop.product(&admin, "1.00", 1).await;

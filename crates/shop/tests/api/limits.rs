@@ -1,13 +1,12 @@
 //! The limits by address, on one node and on several that share a Redis.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 use crate::support::{Answer, PASSWORD, TestShop, fresh_address};
 
@@ -36,14 +35,18 @@ async fn sign_up(shop: &TestShop, peer: SocketAddr, n: usize) -> u16 {
         .as_u16()
 }
 
-const PASS: u8 = 0;
-const CUT: u8 = 1;
-const STALL: u8 = 2;
+/// What the wire does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wire {
+    Pass,
+    Cut,
+    Stall,
+}
 
 /// The real Redis behind a wire that can be cut.
 struct Redis {
     url: String,
-    wire: Arc<AtomicU8>,
+    wire: watch::Sender<Wire>,
 }
 
 async fn redis() -> Redis {
@@ -53,29 +56,21 @@ async fn redis() -> Redis {
     let real = real.trim_start_matches("redis://").to_owned();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("redis://{}", listener.local_addr().unwrap());
-    let wire = Arc::new(AtomicU8::new(PASS));
-    let state = Arc::clone(&wire);
+    let (wire, state) = watch::channel(Wire::Pass);
     tokio::spawn(async move {
         while let Ok((mut client, _)) = listener.accept().await {
-            let (state, real) = (Arc::clone(&state), real.clone());
+            let (mut state, real) = (state.clone(), real.clone());
             tokio::spawn(async move {
-                if state.load(Ordering::SeqCst) == CUT {
+                if *state.borrow() == Wire::Cut {
                     return;
                 }
                 let mut server = TcpStream::connect(real).await.unwrap();
-                let changed = async {
-                    while state.load(Ordering::SeqCst) == PASS {
-                        tokio::time::sleep(Duration::from_millis(2)).await;
-                    }
-                };
                 tokio::select! {
                     _ = copy_bidirectional(&mut client, &mut server) => {}
-                    () = changed => {}
+                    _ = state.wait_for(|wire| *wire != Wire::Pass) => {}
                 }
                 // Stalled: the connection stays and says nothing.
-                while state.load(Ordering::SeqCst) == STALL {
-                    tokio::time::sleep(Duration::from_millis(2)).await;
-                }
+                let _ = state.wait_for(|wire| *wire != Wire::Stall).await;
             });
         }
     });
@@ -137,20 +132,20 @@ both! {
         let redis = redis().await;
         let settings = [("RATE_LIMIT", "off"), ("REDIS_URL", &*redis.url)];
         let shop = TestShop::with(shop.app.db.engine(), &settings).await;
-        for how in [CUT, STALL] {
-            redis.wire.store(PASS, Ordering::SeqCst);
+        for (turn, how) in [Wire::Cut, Wire::Stall].into_iter().enumerate() {
+            redis.wire.send_replace(Wire::Pass);
             let peer = fresh_network();
             for n in 0..6 {
-                assert_eq!(sign_up(&shop, peer, 1000 * usize::from(how) + n).await, 201);
+                assert_eq!(sign_up(&shop, peer, 1000 * turn + n).await, 201);
             }
-            redis.wire.store(how, Ordering::SeqCst);
+            redis.wire.send_replace(how);
             for n in 6..10 {
-                assert_eq!(sign_up(&shop, peer, 1000 * usize::from(how) + n).await, 201);
+                assert_eq!(sign_up(&shop, peer, 1000 * turn + n).await, 201);
             }
-            assert_eq!(sign_up(&shop, peer, 1000 * usize::from(how) + 10).await, 429);
+            assert_eq!(sign_up(&shop, peer, 1000 * turn + 10).await, 429);
 
             // Failed logins are counted in the database.
-            let name = format!("nobody{how}@example.org");
+            let name = format!("nobody{turn}@example.org");
             for expected in [400, 400, 400, 429] {
                 let body = json!({"email": name, "password": "wrong password"});
                 shop.post("/api/v1/auth/login/").from(fresh_network()).json(body).expect(expected).await;

@@ -109,19 +109,27 @@ async fn copy_database() -> (String, Guard) {
             let name = name();
             on_server(&format!("CREATE DATABASE {name}")).await.unwrap();
             drop(migrated(&options(&url_of(&name))).await);
+            close(&name).await;
             name
         })
         .await;
     let name = name();
-    // The pool that migrated the template may need a moment to hang up.
-    for attempt in 0.. {
-        match on_server(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await {
-            Ok(()) => break,
-            Err(error) if attempt == 100 => panic!("{error}"),
-            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
-        }
-    }
+    on_server(&format!("CREATE DATABASE {name} TEMPLATE {template}"))
+        .await
+        .unwrap();
     (url_of(&name), Guard::Database(name))
+}
+
+/// Nobody is connected afterwards, and nobody can be: only then is it a template. The pool that migrated it may still
+/// be hanging up.
+async fn close(database: &str) {
+    let closed = format!("ALTER DATABASE {database} ALLOW_CONNECTIONS false");
+    on_server(&closed).await.unwrap();
+    // Waits for each to be gone.
+    let ended = format!(
+        "SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE datname = '{database}'"
+    );
+    on_server(&ended).await.unwrap();
 }
 
 fn server() -> String {
