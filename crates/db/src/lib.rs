@@ -10,16 +10,18 @@ pub mod migrate;
 mod postgres;
 mod select;
 mod sqlite;
+mod stats;
 mod value;
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use error::{DbError, Result, Retryable};
 pub use marks::{Marks, Since};
 pub use migrate::{MigrateError, Migration};
 pub use select::{Select, placeholders};
+pub use stats::{Histogram, PoolState, Spent, Stats, watched};
 pub use value::{Cell, Column, FromRow, Row, Value};
 
 /// Which of the two databases this is; for the few places where they truly differ.
@@ -56,6 +58,8 @@ pub struct Options {
     pub lock_timeout: Duration,
     /// How long to wait for a free connection, or for SQLite's writer.
     pub acquire_timeout: Duration,
+    /// A statement that takes at least so long is told to the log; zero: none is.
+    pub slow_statement: Duration,
 }
 
 impl Options {
@@ -68,6 +72,7 @@ impl Options {
             statement_timeout: Duration::from_secs(5),
             lock_timeout: Duration::from_secs(2),
             acquire_timeout: Duration::from_secs(2),
+            slow_statement: Duration::ZERO,
         }
     }
 }
@@ -79,6 +84,7 @@ pub struct Db(Arc<Inner>);
 struct Inner {
     driver: Driver,
     marks: Arc<Marks>,
+    stats: Arc<Stats>,
 }
 
 enum Driver {
@@ -93,13 +99,18 @@ impl Db {
     /// [`DbError::Unavailable`] when it cannot be reached, [`DbError::Other`] when the URL makes no sense or the
     /// SQLite library is older than 3.53.
     pub async fn connect(options: &Options) -> Result<Db> {
+        let stats = Arc::new(Stats::new(options.slow_statement));
         let driver = if let Some(path) = options.url.strip_prefix("sqlite://") {
-            Driver::Sqlite(sqlite::Sqlite::open(path.as_ref(), options)?)
+            Driver::Sqlite(sqlite::Sqlite::open(path.as_ref(), options, &stats)?)
         } else {
             Driver::Postgres(postgres::Postgres::connect(options).await?)
         };
         let marks = Arc::default();
-        Ok(Db(Arc::new(Inner { driver, marks })))
+        Ok(Db(Arc::new(Inner {
+            driver,
+            marks,
+            stats,
+        })))
     }
 
     pub fn engine(&self) -> Engine {
@@ -114,10 +125,16 @@ impl Db {
     /// # Errors
     /// [`DbError::Unavailable`] when none is free in time.
     pub async fn read(&self) -> Result<Conn> {
-        Ok(Conn(match &self.0.driver {
+        let link = match &self.0.driver {
             Driver::Sqlite(s) => Link::Readers(s.readers()),
-            Driver::Postgres(p) => Link::Postgres(p.lease(false).await?),
-        }))
+            Driver::Postgres(p) => {
+                let begun = Instant::now();
+                let lease = p.lease(false).await;
+                self.waited(begun);
+                Link::Postgres(lease?)
+            }
+        };
+        Ok(self.conn(link))
     }
 
     /// A connection that may lag behind: for catalog and reports, never for cart, order or account.
@@ -127,7 +144,12 @@ impl Db {
     pub async fn replica(&self) -> Result<Conn> {
         match &self.0.driver {
             Driver::Sqlite(_) => self.read().await,
-            Driver::Postgres(p) => Ok(Conn(Link::Postgres(p.replica_lease().await?))),
+            Driver::Postgres(p) => {
+                let begun = Instant::now();
+                let lease = p.replica_lease().await;
+                self.waited(begun);
+                Ok(self.conn(Link::Postgres(lease?)))
+            }
         }
     }
 
@@ -136,10 +158,11 @@ impl Db {
     /// # Errors
     /// As [`Db::read`].
     pub async fn snapshot(&self) -> Result<Conn> {
-        Ok(Conn(match &self.0.driver {
+        let link = match &self.0.driver {
             Driver::Sqlite(s) => Link::Snapshot(s.snapshot()?),
             Driver::Postgres(p) => Link::Postgres(p.snapshot().await?),
-        }))
+        };
+        Ok(self.conn(link))
     }
 
     /// Begins a transaction. Prefer [`transact!`], which ends it properly and repeats what may be repeated.
@@ -147,15 +170,42 @@ impl Db {
     /// # Errors
     /// As [`Db::read`].
     pub async fn begin(&self) -> Result<Tx> {
+        let begun = Instant::now();
         let link = match &self.0.driver {
-            Driver::Sqlite(s) => Link::Writer(s.begin().await?),
-            Driver::Postgres(p) => Link::Postgres(p.lease(true).await?),
+            Driver::Sqlite(s) => s.begin().await.map(Link::Writer),
+            Driver::Postgres(p) => p.lease(true).await.map(Link::Postgres),
         };
+        self.waited(begun);
+        let link = link?;
         Ok(Tx {
-            conn: Conn(link),
+            conn: self.conn(link),
             marks: Arc::clone(&self.0.marks),
             changes: Mutex::default(),
         })
+    }
+
+    fn conn(&self, link: Link) -> Conn {
+        Conn {
+            link,
+            stats: Arc::clone(&self.0.stats),
+        }
+    }
+
+    fn waited(&self, since: Instant) {
+        self.0.stats.waits.observe_time(since.elapsed());
+    }
+
+    /// What this database was asked so far.
+    pub fn stats(&self) -> &Stats {
+        &self.0.stats
+    }
+
+    /// How much of each pool is in use now.
+    pub fn pools(&self) -> Vec<PoolState> {
+        match &self.0.driver {
+            Driver::Sqlite(s) => s.pools(),
+            Driver::Postgres(p) => p.pools(),
+        }
     }
 
     /// What this process has changed, and when.
@@ -218,7 +268,10 @@ impl Db {
 }
 
 /// Something to read from.
-pub struct Conn(Link);
+pub struct Conn {
+    link: Link,
+    stats: Arc<Stats>,
+}
 
 #[expect(
     clippy::large_enum_variant,
@@ -237,12 +290,16 @@ impl Conn {
     /// # Errors
     /// What the database says, in the words of [`DbError`].
     pub async fn all<T: FromRow>(&self, sql: &str, args: &[Value]) -> Result<Vec<T>> {
-        match &self.0 {
+        let begun = Instant::now();
+        let rows = match &self.link {
             Link::Readers(r) => r.all(sql, args).await,
             Link::Snapshot(s) => s.all(sql, args).await,
             Link::Writer(w) => w.all(sql, args),
             Link::Postgres(p) => p.all(sql, args).await,
-        }
+        };
+        let stats = &self.stats;
+        stats.statement(&stats.queries, sql, begun, rows.is_ok());
+        rows
     }
 
     /// The first row, if there is one.
@@ -284,13 +341,17 @@ impl Tx {
     /// # Errors
     /// As [`Conn::all`]. After an error the transaction can only be rolled back, on both engines.
     pub async fn execute(&self, sql: &str, args: &[Value]) -> Result<u64> {
-        match &self.conn.0 {
+        let begun = Instant::now();
+        let written = match &self.conn.link {
             Link::Writer(w) => w.execute(sql, args),
             Link::Postgres(p) => p.execute(sql, args).await,
             Link::Readers(_) | Link::Snapshot(_) => {
                 Err(DbError::other("a reading connection cannot write"))
             }
-        }
+        };
+        let stats = &self.conn.stats;
+        stats.statement(&stats.writes, sql, begun, written.is_ok());
+        written
     }
 
     /// Runs one statement for many rows, in their order (so that locks are taken in it), and returns the changed
@@ -299,13 +360,17 @@ impl Tx {
     /// # Errors
     /// As [`Tx::execute`].
     pub async fn execute_each(&self, sql: &str, rows: &[Vec<Value>]) -> Result<Vec<u64>> {
-        match &self.conn.0 {
+        let begun = Instant::now();
+        let written = match &self.conn.link {
             Link::Writer(w) => rows.iter().map(|args| w.execute(sql, args)).collect(),
             Link::Postgres(p) => p.execute_each(sql, rows).await,
             Link::Readers(_) | Link::Snapshot(_) => {
                 Err(DbError::other("a reading connection cannot write"))
             }
-        }
+        };
+        let stats = &self.conn.stats;
+        stats.statement(&stats.writes, sql, begun, written.is_ok());
+        written
     }
 
     /// Keeps what was done; returns when it is durable.
@@ -315,9 +380,14 @@ impl Tx {
     /// others, but a crash right after may still bring it back (the bytes were written, only not confirmed), and so
     /// may a connection that broke during PostgreSQL's COMMIT: who needs to know asks again under the same key.
     pub async fn commit(self) -> Result<()> {
-        let result = match self.conn.0 {
+        let result = match self.conn.link {
             Link::Writer(w) => w.finish(true).await,
-            Link::Postgres(p) => p.commit().await,
+            Link::Postgres(p) => {
+                let begun = Instant::now();
+                let committed = p.commit().await;
+                self.conn.stats.commits.observe_time(begun.elapsed());
+                committed
+            }
             Link::Readers(_) | Link::Snapshot(_) => Ok(()),
         };
         // Also when it failed: it may have been kept all the same.
@@ -346,7 +416,7 @@ impl Tx {
     /// # Errors
     /// [`DbError::Unavailable`] when what it saw of others was lost.
     pub async fn rollback(self) -> Result<()> {
-        match self.conn.0 {
+        match self.conn.link {
             Link::Writer(w) => w.finish(false).await,
             Link::Postgres(p) => {
                 p.rollback().await;

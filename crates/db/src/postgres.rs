@@ -16,7 +16,7 @@ use self::connect::{limits, pool_of};
 pub(crate) use self::lease::Lease;
 pub(crate) use self::values::cell;
 use crate::migrate::{self, MigrateError, Migration};
-use crate::{DbError, FromRow, Options, Result, Row};
+use crate::{DbError, FromRow, Options, PoolState, Result, Row};
 
 /// Any number will do, as long as all processes of this program take the same.
 const MIGRATION_LOCK: i64 = 0x6361_7274;
@@ -60,6 +60,22 @@ impl Postgres {
         };
         postgres.lease(false).await?.client()?;
         Ok(postgres)
+    }
+
+    pub(crate) fn pools(&self) -> Vec<PoolState> {
+        let state = |name, pool: &Pool| {
+            let status = pool.status();
+            PoolState {
+                name,
+                size: status.max_size,
+                in_use: status.size.saturating_sub(status.available),
+                waiting: status.waiting,
+            }
+        };
+        let replica = self.replica.iter().map(|pool| state("replica", pool));
+        std::iter::once(state("connections", &self.pool))
+            .chain(replica)
+            .collect()
     }
 
     pub(crate) async fn lease(&self, transaction: bool) -> Result<Lease> {

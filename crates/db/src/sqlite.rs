@@ -15,7 +15,7 @@ mod values;
 mod writer;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -29,7 +29,8 @@ use self::values::{is_busy, numbered, rows};
 pub(crate) use self::writer::Lease;
 use self::writer::{Committer, Writer};
 use crate::migrate::{self, MigrateError, Migration};
-use crate::{DbError, Options, Result};
+use crate::stats::{Counted, Stats};
+use crate::{DbError, Options, PoolState, Result};
 
 /// Named CHECKs can be altered from here on.
 const OLDEST: i32 = 3_053_000;
@@ -42,10 +43,11 @@ pub(crate) struct Sqlite {
     committer: Arc<Committer>,
     acquire_timeout: Duration,
     busy_timeout: Duration,
+    stats: Arc<Stats>,
 }
 
 impl Sqlite {
-    pub(crate) fn open(path: &Path, options: &Options) -> Result<Self> {
+    pub(crate) fn open(path: &Path, options: &Options, stats: &Arc<Stats>) -> Result<Self> {
         if rusqlite::version_number() < OLDEST {
             return Err(DbError::other(format!(
                 "SQLite {} is too old, 3.53 is needed",
@@ -58,6 +60,7 @@ impl Sqlite {
             conn,
             open: false,
             waiting: Vec::new(),
+            stats: stats.clone(),
         }));
         let committer = Committer::start(&writer)?;
         Ok(Sqlite {
@@ -68,7 +71,18 @@ impl Sqlite {
             acquire_timeout: options.acquire_timeout,
             // Whoever queues behind a wait for another process must not give up before it ends.
             busy_timeout: options.acquire_timeout / 2,
+            stats: stats.clone(),
         })
+    }
+
+    pub(crate) fn pools(&self) -> Vec<PoolState> {
+        let writer = PoolState {
+            name: "writer",
+            size: 1,
+            in_use: usize::from(self.writer.try_lock().is_err()),
+            waiting: self.stats.writer_waiting.load(Ordering::Relaxed),
+        };
+        vec![self.readers.state(), writer]
     }
 
     pub(crate) fn readers(&self) -> Arc<Readers> {
@@ -77,10 +91,12 @@ impl Sqlite {
 
     /// Queues for the writer and opens a savepoint.
     pub(crate) async fn begin(&self) -> Result<Lease> {
+        let in_line = Counted::in_line(&self.stats.writer_waiting);
         let mut writer =
             tokio::time::timeout(self.acquire_timeout, self.writer.clone().lock_owned())
                 .await
                 .map_err(|_| DbError::unavailable("the writer is busy"))?;
+        drop(in_line);
         if writer.lost() {
             writer.fail_batch("SQLite gave the open transaction up");
         }
@@ -251,7 +267,11 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("commit_{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).map_err(|e| DbError::Other(e.into()))?;
-        let sqlite = Sqlite::open(&folder.join("t.db"), &Options::new(""))?;
+        let sqlite = Sqlite::open(
+            &folder.join("t.db"),
+            &Options::new(""),
+            &Arc::new(Stats::new(Duration::ZERO)),
+        )?;
         let setup = sqlite.begin().await?;
         setup.execute("CREATE TABLE things (name TEXT)", &[])?;
         setup.finish(true).await?;

@@ -11,11 +11,12 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use db::{Db, DbError, Tx, transact};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tracing::Instrument;
 
 /// How long a node may keep a job before another one takes it over.
 const LEASE: Duration = Duration::from_secs(60);
@@ -40,6 +41,9 @@ impl std::error::Error for Hopeless {}
 pub type Now = Arc<dyn Fn() -> i64 + Send + Sync>;
 type Work =
     Arc<dyn Fn(String) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>> + Send + Sync>;
+
+/// Hears of each job that ended: its kind, whether it went well, and how long it took.
+pub type Heard = Arc<dyn Fn(&str, bool, Duration) + Send + Sync>;
 
 /// Writes a job into the queue, to be done at `run_at` (microseconds UTC) or soon after.
 ///
@@ -70,6 +74,7 @@ pub struct Runner {
     now: Now,
     kinds: HashMap<&'static str, Work>,
     periods: Vec<(&'static str, Duration)>,
+    heard: Option<Heard>,
 }
 
 impl Runner {
@@ -79,6 +84,16 @@ impl Runner {
             now,
             kinds: HashMap::new(),
             periods: Vec::new(),
+            heard: None,
+        }
+    }
+
+    /// Tells `heard` of each job that ended.
+    #[must_use]
+    pub fn telling(self, heard: Heard) -> Self {
+        Runner {
+            heard: Some(heard),
+            ..self
         }
     }
 
@@ -164,14 +179,19 @@ impl Runner {
     }
 
     async fn run_one(&self, job: store::Job) -> Result<(), DbError> {
+        let begun = Instant::now();
         let outcome = match self.kinds.get(job.kind.as_str()) {
             Some(work) => {
+                let span = tracing::error_span!("job", id = job.id, kind = job.kind);
                 // A panic in one job must not end the runner.
-                let task = tokio::spawn(work(job.payload.clone()));
+                let task = tokio::spawn(work(job.payload.clone()).instrument(span));
                 task.await.unwrap_or_else(|error| Err(error.into()))
             }
             None => Err(anyhow::anyhow!("nobody does jobs of this kind")),
         };
+        if let (Some(heard), true) = (&self.heard, self.kinds.contains_key(job.kind.as_str())) {
+            heard(&job.kind, outcome.is_ok(), begun.elapsed());
+        }
         let now = (self.now)();
         let period = self
             .periods

@@ -11,7 +11,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
     server::conn::auto::Builder,
 };
-use shop::config::Config;
+use shop::app::App;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{mpsc, watch},
@@ -31,7 +31,7 @@ pub(crate) struct Listener {
     socket: TcpListener,
     shared: Arc<Shared>,
     slots: Slots,
-    shutdown_timeout: Duration,
+    app: App,
 }
 
 struct Shared {
@@ -62,7 +62,8 @@ pub(crate) async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 impl Listener {
-    pub(crate) fn new(socket: TcpListener, router: Router, config: &Config) -> Self {
+    pub(crate) fn new(socket: TcpListener, router: Router, app: &App) -> Self {
+        let config = &app.config;
         let mut http = Builder::new(TokioExecutor::new());
         // No timer for http1: `connection.rs` watches for slow heads without one timer a request.
         http.http1()
@@ -85,7 +86,7 @@ impl Listener {
             socket,
             shared: Arc::new(shared),
             slots: Slots::new(config),
-            shutdown_timeout: config.shutdown_timeout,
+            app: app.clone(),
         }
     }
 
@@ -110,7 +111,7 @@ impl Listener {
             }
         }
         drop((self.socket, alive));
-        if tokio::time::timeout(self.shutdown_timeout, all_ended.recv())
+        if tokio::time::timeout(self.app.config.shutdown_timeout, all_ended.recv())
             .await
             .is_err()
         {
@@ -130,12 +131,16 @@ impl Listener {
         match self.slots.take(peer.ip()) {
             Ok(slot) => {
                 let (shared, alive, stop) = (self.shared.clone(), alive.clone(), stop.clone());
+                let open = self.app.metrics.connections.clone();
+                open.inc();
                 tokio::spawn(async move {
                     connection::serve(stream, peer, &shared, stop).await;
+                    open.dec();
                     drop((slot, alive));
                 });
             }
             Err(full) => {
+                self.app.metrics.refused_connections.inc();
                 // As far as the socket takes it at once: nobody waits for a client that is refused.
                 let _ = stream.try_write(full.answer().as_bytes());
             }

@@ -92,6 +92,7 @@ async fn connect(config: &Config) -> anyhow::Result<Db> {
         read_url: config.database_read_url.clone(),
         pool_size: config.database_connections,
         prepared_statements: config.database_prepared_statements,
+        slow_statement: config.slow_statement,
         ..db::Options::new(&config.database_url)
     };
     Db::connect(&options).await.map_err(|e| {

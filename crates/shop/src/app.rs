@@ -14,6 +14,7 @@ use crate::http::Answers;
 use crate::limits::Limits;
 use crate::mail::Mailer;
 use crate::media::Media;
+use crate::metrics::Metrics;
 use crate::payments::Payments;
 use crate::settings;
 
@@ -34,6 +35,7 @@ pub struct Parts {
     pub payments: Payments,
     pub media: Media,
     pub answers: Answers,
+    pub metrics: Metrics,
 }
 
 impl App {
@@ -47,6 +49,7 @@ impl App {
         let mailer = Mailer::new(&config)?;
         let media = Media::new(&config)?;
         let answers = Answers::new(config.catalog_memory);
+        let metrics = Metrics::new(&db, crate::VERSION);
         Ok(App(Arc::new(Parts {
             db,
             config,
@@ -59,6 +62,7 @@ impl App {
             payments: Payments::default(),
             media,
             answers,
+            metrics,
         })))
     }
 

@@ -110,6 +110,14 @@ pub struct Config {
     pub media_url: Secret,
     pub log_format: Option<LogFormat>,
     pub log_level: String,
+    /// A statement that takes so long is told to the log; zero: none is.
+    pub slow_statement: Duration,
+    /// Each answer says how long it took, in all and in the database.
+    pub server_timing: bool,
+    /// A port of its own for `/metrics`.
+    pub metrics_bind: Option<SocketAddr>,
+    /// Who reads `/metrics` must have it; without it, and without the port, nobody can.
+    pub metrics_token: Option<Secret>,
     /// What `createsuperuser --no-input` takes when no flag says it.
     pub superuser: Superuser,
     /// Every setting as it is shown: name, masked value, origin.
@@ -331,6 +339,10 @@ fn build(r: &mut Reader) -> Result<Config> {
         media_url: read::media_url(r, &data_dir)?,
         log_format: r.parsed("LOG_FORMAT", "", LogFormat::parse)?,
         log_level: r.parsed("LOG_LEVEL", "info", values::log_level)?,
+        slow_statement: r.parsed("SLOW_STATEMENT", "500ms", values::duration)?,
+        server_timing: r.boolean("SERVER_TIMING", development)?,
+        metrics_bind: read::metrics_bind(r)?,
+        metrics_token: read::metrics_token(r)?,
         superuser: Superuser {
             email: r.text("CARTWRIGHT_SUPERUSER_EMAIL"),
             password: r.secret("CARTWRIGHT_SUPERUSER_PASSWORD", ""),
@@ -348,6 +360,7 @@ fn build(r: &mut Reader) -> Result<Config> {
     config.cors_allowed_origins = read::cors_origins(r, development && !bind_is_public)?;
     read::require_for_production(r, &config)?;
     read::require_mail(&config)?;
+    read::note_open_metrics(r, &config);
     (config.entries, config.notes) = r.finish();
     Ok(config)
 }

@@ -12,6 +12,7 @@ pub mod error;
 pub mod http;
 pub mod ids;
 pub mod limits;
+pub mod metrics;
 pub mod migrations;
 pub mod paging;
 pub mod precondition;
@@ -41,6 +42,9 @@ pub mod privacy;
 pub mod settings;
 
 use http::Routes;
+
+/// The version of the program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What the shop is called, until it can be named.
 pub const SHOP_NAME: &str = "Cartwright";
@@ -88,6 +92,10 @@ pub fn jobs(app: &app::App) -> jobs::Runner {
     let (clock, swept) = (app.clock.clone(), app.clone());
     let hour = std::time::Duration::from_secs(3600);
     let runner = jobs::Runner::new(app.db.clone(), std::sync::Arc::new(move || clock.now().0));
+    let told = app.clone();
+    let runner = runner.telling(std::sync::Arc::new(move |kind, went_well, took| {
+        told.metrics.job_ended(kind, went_well, took);
+    }));
     let runner = runner.every(hour, "sweep", move || {
         let app = swept.clone();
         async move { Ok(housekeeping::sweep(&app).await.map(drop)?) }

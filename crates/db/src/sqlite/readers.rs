@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::open;
 use super::values::rows;
-use crate::{DbError, FromRow, Options, Result, Value};
+use crate::{DbError, FromRow, Options, PoolState, Result, Value};
 
 type Work = Box<dyn FnOnce(&Connection) + Send>;
 
@@ -21,6 +21,8 @@ pub(crate) struct Readers {
     queue: Mutex<Queue>,
     wake: Condvar,
     acquire_timeout: Duration,
+    threads: usize,
+    busy: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -31,15 +33,17 @@ struct Queue {
 
 impl Readers {
     pub(super) fn start(path: &Path, options: &Options) -> Result<Arc<Self>> {
-        let readers = Arc::new(Readers {
-            queue: Mutex::default(),
-            wake: Condvar::new(),
-            acquire_timeout: options.acquire_timeout,
-        });
         let threads = options.pool_size.clamp(
             1,
             std::thread::available_parallelism().map_or(4, |n| n.get() * 2),
         );
+        let readers = Arc::new(Readers {
+            queue: Mutex::default(),
+            wake: Condvar::new(),
+            acquire_timeout: options.acquire_timeout,
+            threads,
+            busy: AtomicUsize::new(0),
+        });
         for _ in 0..threads {
             let mut conn = open(path)?;
             conn.pragma_update(None, "query_only", true)?;
@@ -69,10 +73,12 @@ impl Readers {
                 u64::try_from(end.as_millis()).unwrap_or(u64::MAX),
                 Ordering::Relaxed,
             );
+            self.busy.fetch_add(1, Ordering::Relaxed);
             // What reads a row may panic; the thread is needed for the next.
             if catch_unwind(AssertUnwindSafe(|| work(conn))).is_err() {
                 tracing::error!("reading rows panicked");
             }
+            self.busy.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
@@ -86,6 +92,16 @@ impl Readers {
             None
         } else {
             queue.work.pop_front()
+        }
+    }
+
+    pub(super) fn state(&self) -> PoolState {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        PoolState {
+            name: "readers",
+            size: self.threads,
+            in_use: self.busy.load(Ordering::Relaxed),
+            waiting: queue.work.len(),
         }
     }
 

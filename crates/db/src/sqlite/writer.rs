@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use rusqlite::Connection;
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use super::open_writer;
 use super::values::{numbered, rows};
+use crate::stats::Stats;
 use crate::{DbError, FromRow, Result, Value};
 
 pub(super) struct Writer {
@@ -17,6 +19,7 @@ pub(super) struct Writer {
     /// A transaction is open: `waiting` are those whose answer rests on its COMMIT.
     pub(super) open: bool,
     pub(super) waiting: Vec<oneshot::Sender<Result<()>>>,
+    pub(super) stats: Arc<Stats>,
 }
 
 impl Writer {
@@ -42,6 +45,7 @@ impl Writer {
         if !self.open {
             return;
         }
+        let begun = Instant::now();
         let committed = if self.lost() {
             Err("SQLite gave the transaction up".to_owned())
         } else {
@@ -54,6 +58,8 @@ impl Writer {
         match committed {
             Ok(()) => {
                 self.open = false;
+                self.stats.commits.observe_time(begun.elapsed());
+                self.stats.batches.observe(self.waiting.len() as u64);
                 for waiter in self.waiting.drain(..) {
                     let _ = waiter.send(Ok(()));
                 }

@@ -19,11 +19,25 @@ pub(super) async fn run(mut config: Config, json: bool) -> anyhow::Result<ExitCo
     // Before the database: a second start by mistake must not migrate under the first one.
     let socket = listen::bind(config.bind).await?;
     config.bound(socket.local_addr()?);
+    let for_metrics = match config.metrics_bind {
+        Some(address) => Some(listen::bind(address).await?),
+        None => None,
+    };
+    if let Some(socket) = &for_metrics {
+        config.metrics_bind = Some(socket.local_addr()?);
+    }
     let app = shop_at::open(config).await?;
-    let listener = Listener::new(socket, shop::http::router(app.clone()), &app.config);
+    let listener = Listener::new(socket, shop::http::router(app.clone()), &app);
+    let beside = for_metrics.map(|socket| {
+        let router = shop::http::metrics::router(app.clone());
+        tokio::spawn(Listener::new(socket, router, &app).serve(stop.clone()))
+    });
     let background = tokio::spawn(shop::jobs(&app).run(stopped(stop.clone())));
     print_banner(&app, json).await?;
     listener.serve(stop).await;
+    if let Some(beside) = beside {
+        let _ = tokio::time::timeout(app.config.shutdown_timeout, beside).await;
+    }
     // A job that has begun is finished; the runner's own word for a job that broke is in the log.
     let _ = tokio::time::timeout(app.config.shutdown_timeout, background).await;
     tracing::info!("stopped");
@@ -58,6 +72,14 @@ async fn stopped(mut stop: watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
+fn metrics_url(config: &Config) -> Option<String> {
+    match (config.metrics_bind, &config.metrics_token) {
+        (Some(address), _) => Some(format!("http://{address}/metrics")),
+        (None, Some(_)) => Some(format!("{}/metrics", config.public_url)),
+        (None, None) => None,
+    }
+}
+
 async fn print_banner(app: &App, json: bool) -> anyhow::Result<()> {
     let config = &app.config;
     let url = &config.public_url;
@@ -70,7 +92,7 @@ async fn print_banner(app: &App, json: bool) -> anyhow::Result<()> {
         output::json(&json!({
             "version": version, "environment": environment, "telemetry": false, "listening": config.bind.to_string(),
             "api": format!("{url}/api/v1/"), "docs": format!("{url}/api/v1/docs/"), "data_folder": folder,
-            "database": database, "database_url": shop_at::shown_url(config),
+            "metrics": metrics_url(config), "database": database, "database_url": shop_at::shown_url(config),
             "missing_for_production": missing, "notes": config.notes,
         }));
         return Ok(());
@@ -85,6 +107,9 @@ async fn print_banner(app: &App, json: bool) -> anyhow::Result<()> {
         "  Database  {database} ({})",
         shop_at::shown_url(config)
     ));
+    if let Some(url) = metrics_url(config) {
+        output::line(format!("  Metrics   {url}"));
+    }
     for note in &config.notes {
         output::line(format!("  Note      {note}"));
     }

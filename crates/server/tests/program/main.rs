@@ -12,6 +12,7 @@ mod durability;
 mod javascript;
 mod limits;
 mod log_lines;
+mod metrics;
 mod repeats;
 mod settings;
 mod start;

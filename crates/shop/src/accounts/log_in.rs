@@ -11,6 +11,7 @@ use super::store::{self, Credentials};
 use crate::app::App;
 use crate::caller::{CartToken, Client};
 use crate::error::{Code, Error, Result};
+use crate::metrics::LoginOutcome;
 use crate::transact;
 
 pub(super) struct SignedIn {
@@ -35,6 +36,24 @@ pub(super) struct Given {
 /// `login_locked` after too many failures, also with the right password; `email_not_verified` only to who knows the
 /// password, and so `otp_required` and `otp_invalid`.
 pub(super) async fn log_in(
+    app: &App,
+    given: &Given,
+    client: &Client,
+    cart: Option<&CartToken>,
+    device: Option<&KnownDevice>,
+) -> Result<SignedIn> {
+    let result = attempt(app, given, client, cart, device).await;
+    let code = result.as_ref().err().map(Error::code);
+    app.metrics.login(match code {
+        None => LoginOutcome::Succeeded,
+        Some(Code::InvalidCredentials | Code::OtpInvalid) => LoginOutcome::Failed,
+        Some(Code::LoginLocked) => LoginOutcome::Locked,
+        Some(_) => LoginOutcome::Refused,
+    });
+    result
+}
+
+async fn attempt(
     app: &App,
     given: &Given,
     client: &Client,

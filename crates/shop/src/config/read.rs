@@ -469,6 +469,42 @@ pub(super) fn redis_url(r: &mut Reader) -> Result<Option<Secret>> {
     r.masked("REDIS_URL", "", &["redis://", "rediss://"])
 }
 
+/// `127.0.0.1:9100`; without an address, `9100`, this machine's own.
+pub(super) fn metrics_bind(r: &mut Reader) -> Result<Option<SocketAddr>> {
+    r.parsed("METRICS_BIND", "", |text| match text {
+        "" => Ok(None),
+        _ => match text.parse::<u16>() {
+            Ok(port) => Ok(Some(SocketAddr::from(([127, 0, 0, 1], port)))),
+            Err(_) => text
+                .parse()
+                .map(Some)
+                .map_err(|_| format!("`{text}` is no address and port like 127.0.0.1:9100")),
+        },
+    })
+}
+
+/// Some networks are as good as a password; whoever relies on that should know.
+pub(super) fn note_open_metrics(r: &mut Reader, config: &Config) {
+    let open = config.metrics_bind.is_some_and(|at| !at.ip().is_loopback());
+    if open && config.metrics_token.is_none() {
+        let note = "METRICS_BIND is open to other machines without a METRICS_TOKEN.";
+        r.notes.push(note.into());
+    }
+}
+
+/// Long enough that nobody tries them all.
+pub(super) fn metrics_token(r: &mut Reader) -> Result<Option<Secret>> {
+    let token = r.secret("METRICS_TOKEN", "");
+    match &token {
+        Some(token) if token.expose().len() < 16 => Err(ConfigError::new(
+            "METRICS_TOKEN is shorter than 16 bytes and could be guessed.",
+            "Who has it reads how much the shop sells.",
+            "Make one: METRICS_TOKEN=$(openssl rand -hex 32)",
+        )),
+        _ => Ok(token),
+    }
+}
+
 pub(super) fn media_url(r: &mut Reader, data_dir: &Path) -> Result<Secret> {
     let default = format!("file://{}", data_dir.join("media").display());
     Ok(r.masked("MEDIA_URL", &default, &["file://", "s3://"])?

@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::answer::knows;
+use super::routes::Route;
 use crate::app::App;
 use crate::catalog::RestsOn;
 
@@ -21,6 +22,7 @@ struct Answer {
     headers: HeaderMap,
     body: Bytes,
     rests_on: RestsOn,
+    route: Route,
 }
 
 impl Answers {
@@ -79,13 +81,16 @@ impl Answers {
                 response.headers_mut().insert(name, value.clone());
             }
         }
+        response.extensions_mut().insert(answer.route);
         Some(response)
     }
 
     /// Keeps an answer that says what it rests on.
     pub(super) async fn keep(&self, key: Option<String>, mut response: Response) -> Response {
         let rests_on = response.extensions_mut().remove::<RestsOn>();
-        let (Some(cache), Some(key), Some(rests_on)) = (&self.0, key, rests_on) else {
+        let route = response.extensions().get::<Route>().copied();
+        let (Some(cache), Some(key), Some(rests_on), Some(route)) = (&self.0, key, rests_on, route)
+        else {
             return response;
         };
         if response.status() != StatusCode::OK
@@ -102,6 +107,7 @@ impl Answers {
                 headers: parts.headers.clone(),
                 body: body.clone(),
                 rests_on,
+                route,
             };
             cache.insert(key.into(), Arc::new(answer));
         }

@@ -11,10 +11,12 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tracing::Instrument;
 
 use super::aliases::{self, Asked};
 use super::problem::{self, Failed};
 use super::rate_limit::RateLimit;
+use super::routes::Route;
 use super::{access, cors, etag};
 use crate::app::App;
 use crate::caller::RequestId;
@@ -25,6 +27,7 @@ const MAX_URL: usize = 8 * 1024;
 const MAX_HEADERS: usize = 100;
 const MAX_HEADER_BYTES: usize = 32 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// What the layers know.
 #[derive(Clone)]
@@ -71,13 +74,30 @@ impl Layers {
 }
 
 /// Around everything.
-pub(super) async fn around(
-    State(layers): State<Layers>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn around(State(layers): State<Layers>, request: Request, next: Next) -> Response {
+    if !layers.app.config.server_timing {
+        return layered(&layers, request, next).await;
+    }
+    let started = Instant::now();
+    let answer = Box::pin(layered(&layers, request, next));
+    let (mut response, spent) = db::watched(answer).await;
+    let (all, database) = (started.elapsed(), spent.time);
+    let timing = format!(
+        "total;dur={:.2}, db;dur={:.2};desc=\"{} statements\"",
+        all.as_secs_f64() * 1000.0,
+        database.as_secs_f64() * 1000.0,
+        spent.statements
+    );
+    if let Ok(timing) = HeaderValue::from_str(&timing) {
+        response.headers_mut().insert(SERVER_TIMING, timing);
+    }
+    response
+}
+
+async fn layered(layers: &Layers, mut request: Request, next: Next) -> Response {
     let app = &layers.app;
     let started = Instant::now();
+    let _in_flight = app.metrics.in_flight();
     let id = request_id(request.headers());
     let asked = Asking::of(&request, app);
     request.extensions_mut().insert(id);
@@ -96,13 +116,14 @@ pub(super) async fn around(
         (Some(error), _) => error.into_response(),
         (None, Some(answer)) => answer,
         (None, None) => match layers.place(asked.uri.path()) {
-            Ok(_place) => remembered_or_made(request, next, app).await,
+            Ok(_place) => remembered_or_made(request, next, app, id).await,
             Err(error) => error.into_response(),
         },
     };
 
     if let Some(Failed(error)) = response.extensions_mut().remove::<Failed>() {
         let request_id = id.as_str();
+        app.metrics.failed(error.code());
         log_failure(&error, request_id);
         let reader = problem::Reader {
             request_id,
@@ -127,6 +148,11 @@ pub(super) async fn around(
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
+    let route = response.extensions().get::<Route>();
+    let route = route.map_or("none", |route| route.0);
+    let (method, status) = (asked.method.as_str(), response.status().as_u16());
+    let took = started.elapsed();
+    app.metrics.answered(method, route, status, took);
     log_access(&asked, response.status(), started, id.as_str());
     response
 }
@@ -207,7 +233,7 @@ fn refusal(request: &Request, app: &App) -> Option<Error> {
 }
 
 fn is_probe(path: &str) -> bool {
-    matches!(&*aliases::tail(path), "/livez/" | "/readyz/")
+    matches!(&*aliases::tail(path), "/livez/" | "/readyz/" | "/metrics/")
 }
 
 fn is_about_health(path: &str) -> bool {
@@ -233,7 +259,12 @@ fn redirect(request: &mut Request, target: aliases::Target) {
 }
 
 /// The answer that was kept; else the handler's, which is kept when it may be.
-async fn remembered_or_made(mut request: Request, next: Next, app: &App) -> Response {
+async fn remembered_or_made(
+    mut request: Request,
+    next: Next,
+    app: &App,
+    id: RequestId,
+) -> Response {
     let answers = &app.answers;
     let key = answers.key(&request);
     if let Some(key) = &key
@@ -249,7 +280,10 @@ async fn remembered_or_made(mut request: Request, next: Next, app: &App) -> Resp
         };
     }
     redirect(&mut request, target);
-    let response = answer(request, next, app).await;
+    // What is logged on the way, such as a slow statement, can be told from others' by it. Above all levels, so that
+    // warnings have it whatever LOG_LEVEL says.
+    let span = tracing::error_span!("request", request_id = id.as_str());
+    let response = answer(request, next, app).instrument(span).await;
     answers.keep(key, response).await
 }
 

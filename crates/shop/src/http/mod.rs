@@ -11,6 +11,7 @@ mod etag;
 pub mod extract;
 mod kept;
 mod layers;
+pub mod metrics;
 pub mod openapi;
 pub mod page;
 mod problem;
@@ -22,6 +23,7 @@ use axum::Router;
 use axum::http::{Method, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
@@ -44,6 +46,9 @@ pub fn serve(app: App, features: Vec<Routes>) -> Router {
     let mut inner = Router::new();
     for feature in features {
         inner = inner.merge(feature.router);
+    }
+    if metrics::is_beside_the_api(&app) {
+        inner = inner.route(metrics::PATH, get(metrics::show));
     }
     let compressed = SizeAbove::new(1024)
         .and(NotForContentType::IMAGES)

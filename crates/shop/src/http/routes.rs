@@ -3,8 +3,10 @@
 use axum::Router;
 use axum::handler::Handler;
 use axum::middleware::from_fn;
-use axum::routing::{MethodFilter, on};
+use axum::response::Response;
+use axum::routing::{MethodFilter, MethodRouter, on};
 use serde_json::Value;
+use tower::util::MapResponseLayer;
 use utoipa::ToSchema;
 
 use super::aliases::BASE;
@@ -90,30 +92,37 @@ impl Routes {
 
     /// A page or file for people: a route that is no part of the API document.
     #[must_use]
-    pub fn page<H: Handler<T, App>, T: 'static>(mut self, path: &'static str, handler: H) -> Self {
-        self.router = self
-            .router
-            .route(&format!("{BASE}{path}"), on(MethodFilter::GET, handler));
-        self
+    pub fn page<H: Handler<T, App>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+        self.add(
+            &format!("{BASE}{path}"),
+            path,
+            on(MethodFilter::GET, handler),
+        )
     }
 
     /// What a form of such a page sends.
     #[must_use]
-    pub fn form<H: Handler<T, App>, T: 'static>(mut self, path: &'static str, handler: H) -> Self {
-        self.router = self
-            .router
-            .route(&format!("{BASE}{path}"), on(MethodFilter::POST, handler));
-        self
+    pub fn form<H: Handler<T, App>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+        self.add(
+            &format!("{BASE}{path}"),
+            path,
+            on(MethodFilter::POST, handler),
+        )
     }
 
     /// A file outside the base, at a path that is no part of the API.
     #[must_use]
-    pub fn at_root<H: Handler<T, App>, T: 'static>(
-        mut self,
-        path: &'static str,
-        handler: H,
-    ) -> Self {
-        self.router = self.router.route(path, on(MethodFilter::GET, handler));
+    pub fn at_root<H: Handler<T, App>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+        self.add(path, path, on(MethodFilter::GET, handler))
+    }
+
+    /// `path` as it is counted: see [`Route`].
+    fn add(mut self, full: &str, path: &'static str, route: MethodRouter<App>) -> Self {
+        let named = MapResponseLayer::new(move |mut response: Response| {
+            response.extensions_mut().insert(Route(path));
+            response
+        });
+        self.router = self.router.route(full, route.layer(named));
         self
     }
 
@@ -129,7 +138,7 @@ impl Routes {
         if method == "get" && op.query.is_none() && matches!(op.who, Who::Public | Who::Shopper) {
             route = route.layer(from_fn(refuse_parameters));
         }
-        self.router = self.router.route(&format!("{BASE}{path}"), route);
+        self = self.add(&format!("{BASE}{path}"), path, route);
         self.operations.push(Operation {
             tag: self.tag,
             method,
@@ -139,6 +148,10 @@ impl Routes {
         self
     }
 }
+
+/// On each answer of a route: its template, below the base.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Route(pub(super) &'static str);
 
 /// Who may call an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

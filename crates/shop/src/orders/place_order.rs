@@ -62,7 +62,7 @@ pub async fn place_order(
     let order_number = new_order_number()?;
     let scope = scope_of(owner);
 
-    crate::transact!(app.db, tx => {
+    let placed = crate::transact!(app.db, tx => {
         if let Some(answer) = claim_key(tx, &scope, repeat, now).await? {
             return Ok(Placed::Before { answer });
         }
@@ -84,7 +84,11 @@ pub async fn place_order(
         let order = as_order(id, email, &new, order_lines, user, now);
         keep_answer(tx, &scope, repeat, &order).await?;
         Ok(Placed::New(Box::new(order)))
-    })
+    })?;
+    if matches!(placed, Placed::New(_)) {
+        app.metrics.order_placed(user.is_none());
+    }
+    Ok(placed)
 }
 
 fn empty() -> Error {

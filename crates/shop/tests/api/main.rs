@@ -34,6 +34,7 @@ mod login_attempts;
 mod mail;
 mod mail_links;
 mod memory;
+mod metrics;
 mod mix;
 mod orders;
 mod payments;

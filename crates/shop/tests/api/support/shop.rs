@@ -42,6 +42,11 @@ impl TestShop {
         Self::of(app(&scratch, &[]).await, vec![scratch, replica])
     }
 
+    /// How its database is reached.
+    pub fn options(&self) -> db::Options {
+        self.scratch[0].options.clone()
+    }
+
     /// Another process on the same database, with the same clock.
     pub async fn another_node(&self) -> Self {
         let (config, clock) = (self.app.config.clone(), self.clock.clone());
