@@ -72,12 +72,12 @@ CREATE INDEX order_lines_order_id ON order_lines (order_id, id);
 CREATE INDEX order_lines_product_id ON order_lines (product_id);
 CREATE INDEX order_lines_variant_id ON order_lines (variant_id);
 
--- One row a step. The first row of an axis has no from_status.
+-- One row a step. Where each axis starts is no step: it is the same for every order.
 CREATE TABLE order_history (
   id {{id}},
   order_id BIGINT NOT NULL,
   axis TEXT NOT NULL,
-  from_status TEXT,
+  from_status TEXT NOT NULL,
   to_status TEXT NOT NULL,
   actor_id BIGINT,
   note TEXT NOT NULL DEFAULT '',

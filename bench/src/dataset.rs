@@ -66,6 +66,19 @@ pub(crate) fn product(n: u32) -> Product {
     }
 }
 
+/// What somebody may look for: a word, two, or the beginning of one.
+pub(crate) fn term(random: u64) -> String {
+    let pick =
+        |words: &[&str; 12], shift: u32| words[((random >> shift) % 12) as usize].to_lowercase();
+    let (adjective, material, noun) =
+        (pick(&ADJECTIVES, 8), pick(&MATERIALS, 16), pick(&NOUNS, 24));
+    match random % 3 {
+        0 => noun,
+        1 => format!("{adjective}%20{noun}"),
+        _ => format!("{material}%20{}", &noun[..3]),
+    }
+}
+
 pub(crate) fn user(n: usize) -> String {
     format!("u{n:03}@bench.example")
 }

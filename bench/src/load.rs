@@ -33,6 +33,9 @@ pub(crate) struct Options {
     /// Products' ids as `bench seed --ids` wrote them, if product n does not have id n
     #[arg(long, value_name = "FILE")]
     ids: Option<PathBuf>,
+    /// How many products the server has, for `detail`
+    #[arg(long, default_value_t = dataset::PRODUCTS)]
+    products: u32,
     /// hot: seconds after which it ends even if there is stock
     #[arg(long, default_value_t = 60.0)]
     cap: f64,
@@ -44,6 +47,12 @@ enum Workload {
     List,
     /// Category, price range and term, sorted by price
     Search,
+    /// First page of a category, which is drawn at random
+    Filter,
+    /// Search for a term drawn at random, with facets
+    Facets,
+    /// The featured products
+    Featured,
     /// One product by id, at random but the same in each run
     Detail,
     /// Password login
@@ -63,6 +72,7 @@ struct Load {
     server: Server,
     adapter: Adapter,
     ids: Vec<Vars>,
+    products: u32,
     workload: Workload,
     from: Instant,
     to: Instant,
@@ -120,6 +130,7 @@ pub(crate) async fn load(
         server,
         adapter,
         ids,
+        products: options.products,
         workload,
         from: now,
         to: now,
@@ -161,6 +172,9 @@ impl Workload {
         match self {
             Self::List => &["list"],
             Self::Search => &["search"],
+            Self::Filter => &["filter"],
+            Self::Facets => &["facets"],
+            Self::Featured => &["featured"],
             Self::Detail => &["detail"],
             Self::Login => &["login"],
             Self::Add => &["login", "add"],
@@ -176,6 +190,15 @@ struct User {
     turn: usize,
     random: u64,
     in_cart: bool,
+}
+
+impl User {
+    fn draw(&mut self) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random
+    }
 }
 
 impl Load {
@@ -281,14 +304,20 @@ impl Load {
             Workload::List => self.run("list", user, measured).await,
             Workload::Search => self.run("search", user, measured).await,
             Workload::Login => self.run("login", user, measured).await,
+            Workload::Featured => self.run("featured", user, measured).await,
+            Workload::Filter => {
+                let category = user.draw() % u64::from(dataset::CATEGORIES) + 1;
+                user.vars.insert("c".to_owned(), format!("{category:02}"));
+                self.run("filter", user, measured).await
+            }
+            Workload::Facets => {
+                let term = dataset::term(user.draw());
+                user.vars.insert("term".to_owned(), term);
+                self.run("facets", user, measured).await
+            }
             Workload::Detail => {
-                user.random ^= user.random << 13;
-                user.random ^= user.random >> 7;
-                user.random ^= user.random << 17;
-                self.product(
-                    user,
-                    (user.random % u64::from(dataset::PRODUCTS)) as usize + 1,
-                );
+                let n = user.draw() % u64::from(self.products) + 1;
+                self.product(user, n as usize);
                 self.run("detail", user, measured).await
             }
             Workload::Add => {

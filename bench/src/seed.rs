@@ -15,6 +15,9 @@ pub(crate) struct Options {
     /// Write categories.json and products.csv into this folder for `cartwright import`; only users go to the server
     #[arg(long, value_name = "DIR")]
     files: Option<PathBuf>,
+    /// With --files: so many products, by the same rule
+    #[arg(long, value_name = "N", default_value_t = dataset::PRODUCTS, requires = "files")]
+    products: u32,
     /// Write the products' ids here for `bench load --ids`; not needed where the shop was empty
     #[arg(long, value_name = "FILE")]
     ids: Option<PathBuf>,
@@ -31,7 +34,7 @@ pub(crate) async fn seed(
 ) -> Result<bool> {
     let mut in_order = true;
     if let Some(folder) = &options.files {
-        write_files(folder)?;
+        write_files(folder, options.products)?;
     } else if !options.users_only {
         let mut admin = server.signed_in(admin.0, admin.1).await?;
         let ids = post_all(&mut admin).await?;
@@ -48,9 +51,9 @@ pub(crate) async fn seed(
     if options.files.is_none() || options.users_only {
         users(server).await?;
     }
-    let summary = json!({"products": dataset::PRODUCTS, "categories": dataset::CATEGORIES, "users": dataset::USERS, "ids_are_numbers": in_order});
+    let summary = json!({"products": options.products, "categories": dataset::CATEGORIES, "users": dataset::USERS, "ids_are_numbers": in_order});
     output.print(&summary, || {
-        say!("{} products in {} categories, {} users", dataset::PRODUCTS, dataset::CATEGORIES, dataset::USERS);
+        say!("{} products in {} categories, {} users", options.products, dataset::CATEGORIES, dataset::USERS);
         if !in_order && options.ids.is_none() {
             say!("The shop was not empty, so product n does not have id n: run again on an empty shop, or with --ids FILE.");
         }
@@ -58,7 +61,7 @@ pub(crate) async fn seed(
     Ok(in_order || options.ids.is_some())
 }
 
-fn write_files(folder: &Path) -> Result<()> {
+fn write_files(folder: &Path, count: u32) -> Result<()> {
     std::fs::create_dir_all(folder)
         .with_context(|| format!("{} cannot be made", folder.display()))?;
     let categories: Vec<_> = dataset::categories()
@@ -70,7 +73,7 @@ fn write_files(folder: &Path) -> Result<()> {
     )?;
     let mut products = csv::Writer::from_path(folder.join("products.csv"))?;
     products.write_record(["sku", "name", "description", "price", "stock", "category"])?;
-    for n in 1..=dataset::PRODUCTS {
+    for n in 1..=count {
         let p = dataset::product(n);
         products.write_record([
             &p.sku,

@@ -71,7 +71,7 @@ impl Options {
             prepared_statements: true,
             statement_timeout: Duration::from_secs(5),
             lock_timeout: Duration::from_secs(2),
-            acquire_timeout: Duration::from_secs(2),
+            acquire_timeout: Duration::from_secs(5),
             slow_statement: Duration::ZERO,
         }
     }
@@ -371,6 +371,22 @@ impl Tx {
         let stats = &self.conn.stats;
         stats.statement(&stats.writes, sql, begun, written.is_ok());
         written
+    }
+
+    /// The id of a row that is about to be inserted into `table`, whose `id` is an identity. Known beforehand, what
+    /// hangs on the row can be sent together with it.
+    ///
+    /// # Errors
+    /// As [`Conn::all`].
+    pub async fn draw_id(&self, table: &'static str) -> Result<i64> {
+        let sql = match &self.conn.link {
+            Link::Postgres(_) => format!("SELECT nextval('{table}_id_seq')"),
+            // Nobody else writes before this transaction ends.
+            _ => format!(
+                "SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = '{table}'), 0) + 1"
+            ),
+        };
+        self.one(&sql, &[]).await
     }
 
     /// Keeps what was done; returns when it is durable.

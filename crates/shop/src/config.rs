@@ -270,7 +270,7 @@ fn build(r: &mut Reader) -> Result<Config> {
     let mut config = Config {
         environment,
         database_read_url: read::database_read_url(r)?,
-        database_connections: r.number("DATABASE_CONNECTIONS", 16, 1..=1000)?,
+        database_connections: r.number("DATABASE_CONNECTIONS", read::connections(), 1..=1000)?,
         database_prepared_statements: r.boolean("DATABASE_PREPARED_STATEMENTS", true)?,
         secret_key: r
             .secret("SECRET_KEY", "generated into the data folder")

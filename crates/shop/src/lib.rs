@@ -5,6 +5,7 @@
 // The ground.
 pub mod address;
 pub mod app;
+mod bulk;
 pub mod caller;
 pub mod clock;
 pub mod config;
@@ -128,12 +129,12 @@ pub fn statements() -> Vec<String> {
         accounts::personal_data::store::STATEMENTS,
         accounts::second_factor::store::STATEMENTS,
         media::STATEMENTS,
-        inventory::STATEMENTS,
         &catalog::statements(),
         cart::STATEMENTS,
     ];
     let fixed = fixed.concat().into_iter().map(String::from);
     fixed
+        .chain(inventory::statements())
         .chain(audit::store::statements())
         .chain(accounts::sessions::store::statements())
         .chain(accounts::admin::store::statements())

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use db::{Conn, Select, Tx, Value, args, args_vec};
 
+use crate::bulk::Bulk;
 use crate::clock::Time;
 use crate::error::Result;
 use crate::ids::{OrderId, ProductId};
@@ -118,18 +119,20 @@ const ADD_SALES: &str =
     paid_orders = sales.paid_orders + excluded.paid_orders,
     revenue_minor = sales.revenue_minor + excluded.revenue_minor";
 
-const ADD_PRODUCT_SALES: &str =
-    "INSERT INTO product_sales (key, product_id, sku, product_name, quantity, revenue_minor)
-  VALUES ($1, $2, $3, $4, $5, $6)
-  ON CONFLICT (key) DO UPDATE SET product_name = excluded.product_name,
+const ADD_PRODUCT_SALES: Bulk = Bulk {
+    head: "INSERT INTO product_sales (key, product_id, sku, product_name, quantity, revenue_minor) VALUES ",
+    row: "(?, ?, ?, ?, ?, ?)",
+    tail: " ON CONFLICT (key) DO UPDATE SET product_name = excluded.product_name,
     quantity = product_sales.quantity + excluded.quantity,
-    revenue_minor = product_sales.revenue_minor + excluded.revenue_minor";
+    revenue_minor = product_sales.revenue_minor + excluded.revenue_minor",
+};
 
-const KEEP_COUNTED: &str =
-    "INSERT INTO counted_orders (order_id, slot, status, total_minor, paid_orders, revenue_minor)
-  VALUES ($1, $2, $3, $4, $5, $6)
-  ON CONFLICT (order_id) DO UPDATE SET slot = excluded.slot, status = excluded.status,
-    total_minor = excluded.total_minor, paid_orders = excluded.paid_orders, revenue_minor = excluded.revenue_minor";
+const KEEP_COUNTED: Bulk = Bulk {
+    head: "INSERT INTO counted_orders (order_id, slot, status, total_minor, paid_orders, revenue_minor) VALUES ",
+    row: "(?, ?, ?, ?, ?, ?)",
+    tail: " ON CONFLICT (order_id) DO UPDATE SET slot = excluded.slot, status = excluded.status,
+    total_minor = excluded.total_minor, paid_orders = excluded.paid_orders, revenue_minor = excluded.revenue_minor",
+};
 
 const SALES: &str =
     "SELECT slot, status, orders, total_minor, paid_orders, revenue_minor FROM sales
@@ -159,8 +162,6 @@ pub fn statements() -> Vec<String> {
     let fixed = [
         HOLD_TOTALS,
         ADD_SALES,
-        ADD_PRODUCT_SALES,
-        KEEP_COUNTED,
         SALES,
         BY_STATUS,
         TOP_PRODUCTS,
@@ -173,7 +174,13 @@ pub fn statements() -> Vec<String> {
         Select::new(SELECT_LINES).filter_in("order_id", [1]),
     ];
     let built = built.iter().map(|select| select.sql().to_owned());
-    fixed.map(String::from).into_iter().chain(built).collect()
+    let bulk = [ADD_PRODUCT_SALES, KEEP_COUNTED].map(|bulk| bulk.statements(0));
+    fixed
+        .map(String::from)
+        .into_iter()
+        .chain(built)
+        .chain(bulk.into_iter().flatten())
+        .collect()
 }
 
 impl Line {
@@ -250,7 +257,7 @@ pub(super) async fn add_product_sales(tx: &Tx, products: &BTreeMap<String, Line>
             ]
         })
         .collect();
-    tx.execute_each(ADD_PRODUCT_SALES, &rows).await?;
+    ADD_PRODUCT_SALES.run::<i64>(tx, &[], &rows).await?;
     Ok(())
 }
 
@@ -268,7 +275,7 @@ pub(super) async fn keep_counted(tx: &Tx, orders: &[Counted]) -> Result<()> {
             ]
         })
         .collect();
-    tx.execute_each(KEEP_COUNTED, &rows).await?;
+    KEEP_COUNTED.run::<i64>(tx, &[], &rows).await?;
     Ok(())
 }
 

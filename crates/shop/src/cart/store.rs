@@ -45,11 +45,11 @@ const FIND_CART: Owned = owned!("SELECT id FROM carts WHERE " OWNER " = $1");
 
 // Exactly one variant must fit: the one named, or the only one on sale.
 const ADD_LINE: Owned = owned!("INSERT INTO cart_lines (cart_id, variant_id, quantity, added_at)
-  SELECT c.id, MIN(v.id), CAST($4 AS BIGINT), CAST($5 AS BIGINT)
+  SELECT c.id, v.id, CAST($4 AS BIGINT), CAST($5 AS BIGINT)
   FROM carts c CROSS JOIN products p JOIN variants v ON v.product_id = p.id
   WHERE c." OWNER " = $1 AND p.id = $2 AND p.is_active = TRUE AND v.is_active = TRUE
-    AND (CAST($3 AS BIGINT) IS NULL OR v.id = $3)
-  GROUP BY c.id HAVING COUNT(*) = 1
+    AND (v.id = $3 OR (CAST($3 AS BIGINT) IS NULL AND NOT EXISTS (SELECT 1 FROM variants o
+      WHERE o.product_id = p.id AND o.is_active = TRUE AND o.id <> v.id)))
   ON CONFLICT (cart_id, variant_id) DO UPDATE SET quantity = cart_lines.quantity + excluded.quantity
   RETURNING id, quantity");
 

@@ -605,3 +605,9 @@ fn invalid(name: &str, layer: Layer, why: &str) -> ConfigError {
         "Correct it or leave it out; docs/configuration.md and .env.example describe every setting.",
     )
 }
+
+/// Enough to keep the cores busy while some wait for the disk. More of them only push each other out of the caches.
+pub(super) fn connections() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    (4 * cores).min(16)
+}

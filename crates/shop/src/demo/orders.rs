@@ -223,7 +223,7 @@ fn live(
         ]
     };
     let mut state = State::PLACED;
-    let mut steps: Vec<(Step, Time)> = Step::FIRST.iter().map(|step| (*step, at)).collect();
+    let mut steps: Vec<(Step, Time)> = Vec::new();
     let order = shelf.next_order();
     let mut moves = |kind: &'static str, reason: &'static str, at: Time| {
         for line in &lines {

@@ -7,10 +7,10 @@ use db::{Conn, Value, args, args_vec};
 use super::orders::sums;
 use super::people::Person;
 use crate::app::App;
+use crate::bulk::Bulk;
 use crate::clock::Time;
 use crate::error::Result;
 use crate::ids::{OrderId, ProductId, UserId, VariantId};
-use crate::import::bulk::Bulk;
 use crate::orders::{PaymentMethod, PaymentStatus, State, Step};
 use crate::transact;
 
@@ -31,53 +31,53 @@ const ADD_STOCK: &str =
 const INSERT_ORDERS: Bulk = Bulk {
     head: "INSERT INTO orders (order_number, user_id, email, status, lifecycle, confirmed_at, payment_status,
     fulfillment_status, payment_method, currency, items_count, subtotal_minor, total_minor, captured_minor,
-    shipping_address, created_at, updated_at)",
-    columns: 17,
+    shipping_address, created_at, updated_at) VALUES ",
+    row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     tail: " RETURNING id, order_number",
 };
 
 const INSERT_LINES: Bulk = Bulk {
     head: "INSERT INTO order_lines (order_id, product_id, variant_id, product_name, variant_title, sku, quantity,
-    shipped_quantity, price_minor, subtotal_minor)",
-    columns: 10,
+    shipped_quantity, price_minor, subtotal_minor) VALUES ",
+    row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     tail: "",
 };
 
 const INSERT_STEPS: Bulk = Bulk {
-    head: "INSERT INTO order_history (order_id, axis, from_status, to_status, at)",
-    columns: 5,
+    head: "INSERT INTO order_history (order_id, axis, from_status, to_status, at) VALUES ",
+    row: "(?, ?, ?, ?, ?)",
     tail: "",
 };
 
 const INSERT_CHANGES: Bulk = Bulk {
-    head: "INSERT INTO order_changes (order_id)",
-    columns: 1,
+    head: "INSERT INTO order_changes (order_id) VALUES ",
+    row: "(?)",
     tail: "",
 };
 
 const INSERT_PAYMENTS: Bulk = Bulk {
     head: "INSERT INTO payments (order_id, provider, status, reference, provider_payment_id, amount_minor, captured_minor,
-    currency, created_at, updated_at)",
-    columns: 10,
+    currency, created_at, updated_at) VALUES ",
+    row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     tail: " RETURNING id, order_id",
 };
 
 /// What the sandbox knows of them, so that they can be given back.
 const INSERT_SANDBOX_PAYMENTS: Bulk = Bulk {
-    head: "INSERT INTO sandbox_payments (reference, request_key, status, amount_minor, currency, captured_minor, created_at)",
-    columns: 7,
+    head: "INSERT INTO sandbox_payments (reference, request_key, status, amount_minor, currency, captured_minor, created_at) VALUES ",
+    row: "(?, ?, ?, ?, ?, ?, ?)",
     tail: "",
 };
 
 const INSERT_FACTS: Bulk = Bulk {
-    head: "INSERT INTO payment_events (order_id, payment_id, kind, reference, amount_minor, currency, source, at)",
-    columns: 8,
+    head: "INSERT INTO payment_events (order_id, payment_id, kind, reference, amount_minor, currency, source, at) VALUES ",
+    row: "(?, ?, ?, ?, ?, ?, ?, ?)",
     tail: "",
 };
 
 const INSERT_MOVES: Bulk = Bulk {
-    head: "INSERT INTO stock_movements (stock_item_id, kind, quantity, order_id, reason, created_at)",
-    columns: 6,
+    head: "INSERT INTO stock_movements (stock_item_id, kind, quantity, order_id, reason, created_at) VALUES ",
+    row: "(?, ?, ?, ?, ?, ?)",
     tail: "",
 };
 
@@ -95,7 +95,7 @@ pub fn statements() -> Vec<String> {
     let fixed = [WHAT_IS_THERE, CUSTOMERS, ARTICLES, ADD_STOCK].map(str::to_owned);
     fixed
         .into_iter()
-        .chain(bulks.into_iter().flat_map(Bulk::statements))
+        .chain(bulks.into_iter().flat_map(|bulk| bulk.statements(0)))
         .collect()
 }
 
@@ -199,7 +199,7 @@ pub(super) async fn add_orders(
         .map(|order| order_row(order, currency))
         .collect();
     transact!(app.db, tx => {
-        let written: Vec<(OrderId, String)> = INSERT_ORDERS.run(tx, &orders).await?;
+        let written: Vec<(OrderId, String)> = INSERT_ORDERS.run(tx, &[], &orders).await?;
         let ids: HashMap<&str, OrderId> = written.iter().map(|(id, number)| (number.as_str(), *id)).collect();
         let ids: Vec<OrderId> = past.iter().filter_map(|order| ids.get(order.number.as_str()).copied()).collect();
         let of = || past.iter().zip(&ids);
@@ -222,12 +222,12 @@ pub(super) async fn add_orders(
                 args_vec![articles[m.article].item, m.kind, m.quantity, order, m.reason, m.at]
             })
             .collect();
-        INSERT_LINES.run::<i64>(tx, &lines).await?;
-        INSERT_STEPS.run::<i64>(tx, &steps).await?;
+        INSERT_LINES.run::<i64>(tx, &[], &lines).await?;
+        INSERT_STEPS.run::<i64>(tx, &[], &steps).await?;
         // Totals of orders follow by and by.
         let changes: Vec<Vec<Value>> = ids.iter().map(|id| args_vec![*id]).collect();
-        INSERT_CHANGES.run::<i64>(tx, &changes).await?;
-        let paid: Vec<(i64, OrderId)> = INSERT_PAYMENTS.run(tx, &payments).await?;
+        INSERT_CHANGES.run::<i64>(tx, &[], &changes).await?;
+        let paid: Vec<(i64, OrderId)> = INSERT_PAYMENTS.run(tx, &[], &payments).await?;
         let paid: BTreeMap<OrderId, i64> = paid.into_iter().map(|(payment, order)| (order, payment)).collect();
         let facts: Vec<Vec<Value>> = of()
             .filter_map(|(order, id)| {
@@ -236,9 +236,9 @@ pub(super) async fn add_orders(
                 Some(args_vec![*id, payment, "captured", "", order.total, currency, source, order.paid_at])
             })
             .collect();
-        INSERT_FACTS.run::<i64>(tx, &facts).await?;
-        INSERT_SANDBOX_PAYMENTS.run::<i64>(tx, &at_sandbox).await?;
-        INSERT_MOVES.run::<i64>(tx, &moves).await?;
+        INSERT_FACTS.run::<i64>(tx, &[], &facts).await?;
+        INSERT_SANDBOX_PAYMENTS.run::<i64>(tx, &[], &at_sandbox).await?;
+        INSERT_MOVES.run::<i64>(tx, &[], &moves).await?;
         tx.execute_each(ADD_STOCK, &stock).await?;
         Ok(())
     })

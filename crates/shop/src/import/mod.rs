@@ -4,7 +4,6 @@
 //! their line; `strict` stops at the first before anything is written. Writing happens in short transactions with a
 //! pause between them, so that a server on the same database keeps selling. `docs/import.md` has the rules.
 
-pub(crate) mod bulk;
 pub mod categories;
 pub mod orders;
 mod pace;

@@ -2,7 +2,7 @@
 
 use db::Tx;
 
-use super::stock::{Kind, Movement, in_order};
+use super::stock::{Cause, Kind, in_order};
 use super::store;
 use crate::clock::Time;
 use crate::error::{Code, Result};
@@ -17,22 +17,15 @@ pub async fn adjust_by(
     reason: &str,
     now: Time,
 ) -> Result<()> {
-    let movements: Vec<Movement<'_>> = in_order(deltas)
-        .into_iter()
-        .map(|(variant, quantity)| Movement {
-            variant,
-            kind: Kind::Adjusted,
-            quantity,
-            order: None,
-            actor,
-            reason,
-        })
-        .collect();
-    match store::move_stock(tx, &movements, now).await?.is_empty() {
-        true => Ok(()),
-        false => {
-            Err(Code::Conflict
-                .with("Something was sold meanwhile. Nothing was changed: try again."))
-        }
+    let cause = Cause {
+        kind: Kind::Adjusted,
+        order: None,
+        actor,
+        reason,
+    };
+    let refused = store::move_stock(tx, cause, &in_order(deltas), now).await?;
+    if refused.is_empty() {
+        return Ok(());
     }
+    Err(Code::Conflict.with("Something was sold meanwhile. Nothing was changed: try again."))
 }

@@ -2,7 +2,7 @@
 
 use db::{Conn, Tx};
 
-use super::stock::{Kind, Movement};
+use super::stock::{Cause, Kind};
 use super::store;
 use crate::clock::Time;
 use crate::error::{Error, Result};
@@ -34,20 +34,19 @@ pub async fn adjust_to(
     let variants: Vec<VariantId> = sorted.iter().map(|&(variant, _)| variant).collect();
     // Locked first: the difference is only right as long as nobody else moves.
     let current = store::lock_items(tx, &variants).await?;
-    let movements: Vec<Movement<'_>> = sorted
+    let differences: Vec<(VariantId, i64)> = sorted
         .iter()
         .zip(current)
-        .map(|(&(variant, sellable), current)| Movement {
-            variant,
-            kind: Kind::Adjusted,
-            quantity: sellable - current,
-            order: None,
-            actor,
-            reason,
-        })
-        .filter(|movement| movement.quantity != 0)
+        .map(|(&(variant, sellable), current)| (variant, sellable - current))
+        .filter(|&(_, difference)| difference != 0)
         .collect();
-    let refused = store::move_stock(tx, &movements, now).await?;
+    let cause = Cause {
+        kind: Kind::Adjusted,
+        order: None,
+        actor,
+        reason,
+    };
+    let refused = store::move_stock(tx, cause, &differences, now).await?;
     if refused.is_empty() {
         Ok(())
     } else {

@@ -2,7 +2,7 @@
 
 use db::Tx;
 
-use super::stock::{Kind, Movement, in_order};
+use super::stock::{Cause, Kind, in_order};
 use super::store;
 use crate::clock::Time;
 use crate::error::{Error, Result};
@@ -99,28 +99,19 @@ async fn all(
     reason: &str,
     now: Time,
 ) -> Result<()> {
-    let movements: Vec<Movement<'_>> = in_order(lines)
-        .into_iter()
-        .map(|(variant, quantity)| Movement {
-            variant,
-            kind,
-            quantity,
-            order,
-            actor,
-            reason,
-        })
-        .collect();
-    let refused = store::move_stock(tx, &movements, now).await?;
-    match refused.first() {
-        None => Ok(()),
-        Some(&at) => {
-            let Movement {
-                variant, quantity, ..
-            } = movements[at];
-            Err(Error::internal(format!(
-                "stock of variant {variant} refuses {quantity} {}",
-                kind.word()
-            )))
-        }
-    }
+    let lines = in_order(lines);
+    let cause = Cause {
+        kind,
+        order,
+        actor,
+        reason,
+    };
+    let refused = store::move_stock(tx, cause, &lines, now).await?;
+    let Some(&(variant, quantity)) = refused.first().map(|&at| &lines[at]) else {
+        return Ok(());
+    };
+    Err(Error::internal(format!(
+        "stock of variant {variant} refuses {quantity} {}",
+        kind.word()
+    )))
 }

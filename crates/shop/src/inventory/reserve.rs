@@ -3,7 +3,7 @@
 use db::{Conn, Tx};
 
 use super::out_of_stock::out_of_stock;
-use super::stock::{Kind, Movement, in_order};
+use super::stock::{Cause, Kind, in_order};
 use super::store;
 use crate::clock::Time;
 use crate::error::{Code, Result};
@@ -22,18 +22,13 @@ pub async fn reserve(
     now: Time,
 ) -> Result<Short> {
     let wanted = in_order(lines);
-    let movements: Vec<Movement<'_>> = wanted
-        .iter()
-        .map(|&(variant, quantity)| Movement {
-            variant,
-            kind: Kind::Reserved,
-            quantity,
-            order: Some(order),
-            actor: None,
-            reason: "order placed",
-        })
-        .collect();
-    let refused = store::move_stock(tx, &movements, now).await?;
+    let cause = Cause {
+        kind: Kind::Reserved,
+        order: Some(order),
+        actor: None,
+        reason: "order placed",
+    };
+    let refused = store::move_stock(tx, cause, &wanted, now).await?;
     Ok(Short(refused.into_iter().map(|at| wanted[at]).collect()))
 }
 

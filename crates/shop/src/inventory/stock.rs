@@ -39,12 +39,10 @@ impl Kind {
     }
 }
 
-/// One row of `stock_movements` to be: `quantity` is signed for `adjusted`, positive for all others.
-#[derive(Clone, Debug)]
-pub(super) struct Movement<'a> {
-    pub(super) variant: VariantId,
+/// Why stock moves: what the rows of `stock_movements` that are written together have in common.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cause<'a> {
     pub(super) kind: Kind,
-    pub(super) quantity: i64,
     pub(super) order: Option<OrderId>,
     pub(super) actor: Option<UserId>,
     pub(super) reason: &'a str,

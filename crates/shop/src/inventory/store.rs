@@ -1,11 +1,12 @@
 //! SQL of the inventory. Location 1, made by the first migration, is where the verbs act: a constant costs nothing to
 //! look up at each sale.
 
-use db::{Conn, Tx, args, args_vec};
+use db::{Conn, Tx, Value, args, args_vec};
 use futures_util::future::try_join;
 
 use super::out_of_stock::ShortLine;
-use super::stock::Movement;
+use super::stock::Cause;
+use crate::bulk::Bulk;
 use crate::clock::Time;
 use crate::error::Result;
 use crate::ids::VariantId;
@@ -15,10 +16,15 @@ const MOVE_ITEM: &str = "UPDATE stock_items SET on_hand = on_hand + $2, reserved
   WHERE variant_id = $1 AND location_id = 1
     AND on_hand + $2 >= reserved + $3 AND reserved + $3 >= 0";
 
-const INSERT_MOVEMENT: &str =
-    "INSERT INTO stock_movements (stock_item_id, kind, quantity, order_id, actor_id, reason, created_at)
-  SELECT id, CAST($2 AS TEXT), CAST($3 AS BIGINT), CAST($4 AS BIGINT), CAST($5 AS BIGINT), CAST($6 AS TEXT), CAST($7 AS BIGINT)
-  FROM stock_items WHERE variant_id = $1 AND location_id = 1";
+// Values of a list have no types of their own on PostgreSQL.
+const INSERT_MOVEMENTS: Bulk = Bulk {
+    head: "INSERT INTO stock_movements (stock_item_id, kind, quantity, order_id, actor_id, reason, created_at)
+  SELECT s.id, CAST($1 AS TEXT), m.column2, CAST($2 AS BIGINT), CAST($3 AS BIGINT), CAST($4 AS TEXT), CAST($5 AS BIGINT)
+  FROM (VALUES ",
+    row: "(CAST(? AS BIGINT), CAST(? AS BIGINT))",
+    tail: ") m JOIN stock_items s ON s.variant_id = m.column1 AND s.location_id = 1",
+};
+const SHARED: usize = 5;
 
 const INSERT_ITEM: &str = "INSERT INTO stock_items (variant_id, location_id)
   VALUES ($1, 1)";
@@ -42,46 +48,54 @@ const LAST_MOVEMENT: &str = "SELECT COALESCE(MAX(id), 0) FROM stock_movements";
 const MOVEMENTS_AFTER: &str = "SELECT m.id, s.variant_id FROM stock_movements m
   JOIN stock_items s ON s.id = m.stock_item_id WHERE m.id > $1 ORDER BY m.id LIMIT $2";
 
-pub const STATEMENTS: &[&str] = &[
-    LAST_MOVEMENT,
-    MOVEMENTS_AFTER,
-    MOVE_ITEM,
-    INSERT_MOVEMENT,
-    INSERT_ITEM,
-    LOCK_ITEM,
-    FIGURES,
-    FIND_SHORT_LINE,
-];
+/// All statements, those that are built as examples.
+pub fn statements() -> Vec<String> {
+    let fixed = [
+        LAST_MOVEMENT,
+        MOVEMENTS_AFTER,
+        MOVE_ITEM,
+        INSERT_ITEM,
+        LOCK_ITEM,
+        FIGURES,
+        FIND_SHORT_LINE,
+    ];
+    let built = INSERT_MOVEMENTS.statements(SHARED);
+    fixed.map(String::from).into_iter().chain(built).collect()
+}
 
-/// Changes stock items and writes the rows that say why; the only way to change them. Returns the places of the
-/// movements that the figures do not allow: then the transaction must not be committed.
+/// Changes stock items, one after the other in the order of `lines`, and writes the rows that say why; the only way to
+/// change them. A quantity is signed for `adjusted`, positive for all others. Returns the places of the lines that the
+/// figures do not allow: then the transaction must not be committed.
 pub(super) async fn move_stock(
     tx: &Tx,
-    movements: &[Movement<'_>],
+    cause: Cause<'_>,
+    lines: &[(VariantId, i64)],
     now: Time,
 ) -> Result<Vec<usize>> {
-    let changes = movements.iter().map(|m| {
-        let (on_hand, reserved) = m.kind.effect(m.quantity);
-        args_vec![m.variant, on_hand, reserved]
-    });
-    let rows = movements.iter().map(|m| {
-        args_vec![
-            m.variant,
-            m.kind.word(),
-            m.quantity,
-            m.order,
-            m.actor,
-            m.reason,
-            now
-        ]
-    });
-    let (changes, rows): (Vec<_>, Vec<_>) = (changes.collect(), rows.collect());
-    for movement in movements {
-        tx.mark(movement.variant.0);
+    let changes: Vec<_> = lines
+        .iter()
+        .map(|&(variant, quantity)| {
+            let (on_hand, reserved) = cause.kind.effect(quantity);
+            args_vec![variant, on_hand, reserved]
+        })
+        .collect();
+    let rows: Vec<_> = lines
+        .iter()
+        .map(|&(variant, quantity)| args_vec![variant, quantity])
+        .collect();
+    let shared: [Value; SHARED] = [
+        cause.kind.word().into(),
+        cause.order.into(),
+        cause.actor.into(),
+        cause.reason.into(),
+        now.into(),
+    ];
+    for (variant, _) in lines {
+        tx.mark(variant.0);
     }
     let (changed, _) = try_join(
         tx.execute_each(MOVE_ITEM, &changes),
-        tx.execute_each(INSERT_MOVEMENT, &rows),
+        INSERT_MOVEMENTS.run::<i64>(tx, &shared, &rows),
     )
     .await?;
     Ok(changed

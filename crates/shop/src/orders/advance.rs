@@ -83,7 +83,7 @@ async fn take(
         _ => Event::OrderStatusChanged {
             order_id: order.id,
             axis: step.axis.as_str(),
-            from: step.from.unwrap_or_default().to_owned(),
+            from: step.from.to_owned(),
             to: step.to.to_owned(),
         },
     };

@@ -67,9 +67,9 @@ pub async fn list_orders(
     let mut orders: Vec<Order> = rows
         .into_iter()
         .map(|row| Order {
+            history: row.beginning().collect(),
             row,
             lines: Vec::new(),
-            history: Vec::new(),
         })
         .collect();
     let place: HashMap<OrderId, usize> = ids
@@ -101,8 +101,8 @@ async fn with_parts(conn: &Conn, row: OrderRow) -> Result<Order> {
         store::list_history(conn, &ids)
     )?;
     Ok(Order {
+        history: row.beginning().chain(history).collect(),
         row,
         lines,
-        history,
     })
 }

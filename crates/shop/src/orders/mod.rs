@@ -33,7 +33,7 @@ pub use forget_buyer::{anonymise_finished, forget_buyer};
 pub use names::{new_order_number, order_token};
 pub use order::{
     Axis, EDGES, FulfillmentStatus, HistoryRow, Lifecycle, Order, OrderLine, OrderRef, OrderRow,
-    PaymentMethod, PaymentStatus, Source, State, Status, Step,
+    PaymentMethod, PaymentStatus, START, Source, State, Status, Step,
 };
 pub use place_order::{PlaceOrder, Placed, Repeat, place_order};
 pub use settle_payment::{PaymentSums, choose_method, hold_order, settle_payment};

@@ -96,7 +96,7 @@ pub struct State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
     pub axis: Axis,
-    pub from: Option<&'static str>,
+    pub from: &'static str,
     pub to: &'static str,
 }
 
@@ -289,40 +289,23 @@ impl State {
 }
 
 impl Step {
-    /// The first row of each axis.
-    pub const FIRST: [Step; 3] = [
-        Step {
-            axis: Axis::Lifecycle,
-            from: None,
-            to: "open",
-        },
-        Step {
-            axis: Axis::Payment,
-            from: None,
-            to: "pending",
-        },
-        Step {
-            axis: Axis::Fulfillment,
-            from: None,
-            to: "unfulfilled",
-        },
-    ];
-
     const fn new(axis: Axis, from: &'static str, to: &'static str) -> Step {
-        Step {
-            axis,
-            from: Some(from),
-            to,
-        }
+        Step { axis, from, to }
     }
 }
+
+/// Where each axis starts, as [`State::PLACED`] says. No row is kept of it: it is the same for every order.
+pub const START: [(Axis, &str); 3] = [
+    (Axis::Lifecycle, "open"),
+    (Axis::Payment, "pending"),
+    (Axis::Fulfillment, "unfulfilled"),
+];
 
 /// All steps that a history may hold; the audit refuses any other. Staff's confirmation is a step of the lifecycle
 /// axis although the stored lifecycle stays `open` (`confirmed_at` holds it).
 pub const EDGES: &[(Axis, &str, &str)] = {
     use Axis::{Fulfillment, Lifecycle, Payment};
     &[
-        (Lifecycle, "", "open"),
         (Lifecycle, "open", "confirmed"),
         (Lifecycle, "open", "cancelled"),
         (Lifecycle, "open", "expired"),
@@ -330,7 +313,6 @@ pub const EDGES: &[(Axis, &str, &str)] = {
         (Lifecycle, "confirmed", "cancelled"),
         (Lifecycle, "confirmed", "expired"),
         (Lifecycle, "confirmed", "closed"),
-        (Payment, "", "pending"),
         (Payment, "pending", "authorized"),
         (Payment, "pending", "paid"),
         (Payment, "pending", "failed"),
@@ -341,7 +323,6 @@ pub const EDGES: &[(Axis, &str, &str)] = {
         (Payment, "paid", "partially_refunded"),
         (Payment, "paid", "refunded"),
         (Payment, "partially_refunded", "refunded"),
-        (Fulfillment, "", "unfulfilled"),
         (Fulfillment, "unfulfilled", "processing"),
         (Fulfillment, "unfulfilled", "partially_shipped"),
         (Fulfillment, "unfulfilled", "shipped"),
@@ -459,6 +440,19 @@ impl OrderRow {
             fulfillment: self.fulfillment_status,
         }
     }
+
+    /// How the history of each axis begins.
+    pub(super) fn beginning(&self) -> impl Iterator<Item = HistoryRow> {
+        START.into_iter().map(|(axis, status)| HistoryRow {
+            order_id: self.id,
+            at: self.created_at,
+            axis,
+            from_status: None,
+            to_status: status.to_owned(),
+            actor_id: self.user_id,
+            note: String::new(),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -547,7 +541,7 @@ mod tests {
                     continue;
                 };
                 assert_eq!(state.lifecycle, Lifecycle::Open, "{state:?} {command}");
-                let edge = (step.axis, step.from.unwrap_or(""), step.to);
+                let edge = (step.axis, step.from, step.to);
                 assert!(EDGES.contains(&edge), "{state:?} {command} makes {step:?}");
                 assert_ne!(state, next, "{state:?} {command} changes nothing");
                 assert!(

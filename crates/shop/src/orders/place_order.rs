@@ -5,7 +5,7 @@ use futures_util::join;
 use serde_json::json;
 
 use super::names::{hash_order_token, new_order_number, order_token};
-use super::order::{HistoryRow, Order, OrderLine, OrderRow, PaymentMethod, Source, State, Step};
+use super::order::{Order, OrderLine, OrderRow, PaymentMethod, Source, State};
 use super::store::{self, NewOrder};
 use crate::addresses::{self, Choice};
 use crate::app::App;
@@ -66,11 +66,12 @@ pub async fn place_order(
         if let Some(answer) = claim_key(tx, &scope, repeat, now).await? {
             return Ok(Placed::Before { answer });
         }
-        let (cart, addresses) = join!(
+        let (cart, addresses, id) = join!(
             claim_cart(tx, owner, now),
             addresses::for_order(tx, user, &request.shipping, &request.billing),
+            store::draw_id(tx),
         );
-        let ((cart_id, lines), addresses) = (cart?, addresses?);
+        let ((cart_id, lines), addresses, id) = (cart?, addresses?, id?);
         all_on_sale(&lines)?;
         let total = total_of(&lines)?;
         as_expected(app, request, total)?;
@@ -79,9 +80,8 @@ pub async fn place_order(
             token_hash,
             ..new_order(app, request, &addresses, &lines, total, user, &order_number)
         };
-        let (id, email) = store::insert_order(tx, &new, now).await?;
-        let order_lines = write_parts(tx, id, user, owner, cart_id, &lines, now).await?;
-        let order = as_order(id, email, &new, order_lines, user, now);
+        let (email, lines) = write(tx, id, &new, owner, cart_id, &lines, now).await?;
+        let order = as_order(id, email, &new, lines, now);
         keep_answer(tx, &scope, repeat, &order).await?;
         Ok(Placed::New(Box::new(order)))
     })?;
@@ -195,35 +195,35 @@ fn new_order<'a>(
     }
 }
 
-/// All that hangs on the order, sent together. Stock comes first: its rows are what others wait for, and they are
-/// held only from here to the commit. The outcomes are looked at in the order of sending, because after one that
-/// failed PostgreSQL refuses the rest for its sake.
-async fn write_parts(
+/// The order and all that hangs on it, sent together. Of what others wait for, stock comes first: its rows are held
+/// only from here to the commit. The outcomes are looked at in the order of sending, because after one that failed
+/// PostgreSQL refuses the rest for its sake. Answers with the address that the order is placed under, and its lines.
+async fn write(
     tx: &Tx,
     order: OrderId,
-    user: Option<UserId>,
+    new: &NewOrder<'_>,
     owner: Owner,
     cart: CartId,
     lines: &[CartLine],
     now: Time,
-) -> Result<Vec<OrderLine>> {
+) -> Result<(String, Vec<OrderLine>)> {
     let wanted: Vec<(VariantId, i64)> = lines
         .iter()
         .map(|line| (line.variant_id, line.quantity))
         .collect();
     let copies = lines.iter().map(|line| copy_of(order, line)).collect();
     let placed = Event::OrderPlaced { order_id: order };
-    let (short, lines, steps, event, change, cart) = join!(
+    let (email, short, lines, event, change, cart) = join!(
+        store::insert_order(tx, order, new, now),
         inventory::reserve(tx, order, &wanted, now),
         store::insert_lines(tx, order, copies),
-        store::insert_first_steps(tx, order, user, now),
         events::record(tx, &placed, now),
         store::note_change(tx, order),
         cart::consume_cart(tx, owner, cart),
     );
-    let (short, lines, (), (), (), ()) = (short?, lines?, steps?, event?, change?, cart?);
+    let (email, short, lines, (), (), ()) = (email?, short?, lines?, event?, change?, cart?);
     short.refuse(tx).await?;
-    Ok(lines)
+    Ok((email, lines))
 }
 
 fn copy_of(order: OrderId, line: &CartLine) -> OrderLine {
@@ -250,7 +250,6 @@ fn as_order(
     email: String,
     new: &NewOrder<'_>,
     lines: Vec<OrderLine>,
-    actor: Option<UserId>,
     now: Time,
 ) -> Order {
     let state = State::PLACED;
@@ -283,19 +282,10 @@ fn as_order(
         created_at: now,
         updated_at: now,
     };
-    let history = Step::FIRST.map(|step| HistoryRow {
-        order_id: id,
-        at: now,
-        axis: step.axis,
-        from_status: None,
-        to_status: step.to.to_owned(),
-        actor_id: actor,
-        note: String::new(),
-    });
     Order {
+        history: row.beginning().collect(),
         row,
         lines,
-        history: history.into(),
     }
 }
 

@@ -62,7 +62,7 @@ pub async fn settle_payment(
     }
     let step = Step {
         axis: Axis::Payment,
-        from: Some(before.payment.as_str()),
+        from: before.payment.as_str(),
         to: target.as_str(),
     };
     let now = order.updated_at;

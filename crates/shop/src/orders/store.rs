@@ -1,7 +1,6 @@
 //! All SQL of orders.
 
 use db::{Conn, DbError, Select, Tx, Value, args, args_vec};
-use futures_util::future::try_join_all;
 use futures_util::try_join;
 
 use super::find_orders::{Access, Filter};
@@ -9,6 +8,7 @@ use super::order::{
     FulfillmentStatus, HistoryRow, Lifecycle, OrderLine, OrderRef, OrderRow, PaymentMethod,
     PaymentStatus, State, Step,
 };
+use crate::bulk::Bulk;
 use crate::clock::Time;
 use crate::error::{Code, Error, Result};
 use crate::ids::{OrderId, OrderLineId, UserId, VariantId};
@@ -40,22 +40,19 @@ const SELECT_HISTORY: &str =
     "SELECT order_id, at, axis, from_status, to_status, actor_id, note FROM order_history";
 
 // A user's address is copied: what is shown of an order does not change with the account.
-const INSERT_ORDER: &str = "INSERT INTO orders (order_number, user_id, email, token_hash, status, lifecycle,
+const INSERT_ORDER: &str = "INSERT INTO orders (id, order_number, user_id, email, token_hash, status, lifecycle,
     payment_status, fulfillment_status, payment_method, currency, items_count, subtotal_minor, total_minor,
     shipping_address, billing_address, note, created_at, updated_at)
-  VALUES ($1, $2, COALESCE((SELECT email FROM users WHERE id = $2), CAST($3 AS TEXT)), $4, $5, $6, $7, $8, $9, $10,
-    $11, $12, $12, $13, $14, $15, $16, $16)
-  RETURNING id, email";
+  VALUES ($1, $2, $3, COALESCE((SELECT email FROM users WHERE id = $3), CAST($4 AS TEXT)), $5, $6, $7, $8, $9, $10,
+    $11, $12, $13, $13, $14, $15, $16, $17, $17)
+  RETURNING email";
 
-const INSERT_LINES: &str =
-    "INSERT INTO order_lines (order_id, product_id, variant_id, product_name, variant_title,
-    sku, quantity, price_minor, subtotal_minor) VALUES ";
-const LINES_A_STATEMENT: usize = 20;
-
-const INSERT_FIRST_STEPS: &str =
-    "INSERT INTO order_history (order_id, axis, from_status, to_status, actor_id, at)
-  VALUES ($1, 'lifecycle', NULL, 'open', $2, $3), ($1, 'payment', NULL, 'pending', $2, $3),
-    ($1, 'fulfillment', NULL, 'unfulfilled', $2, $3)";
+const INSERT_LINES: Bulk = Bulk {
+    head: "INSERT INTO order_lines (order_id, product_id, variant_id, product_name, variant_title, sku, quantity,
+    price_minor, subtotal_minor) VALUES ",
+    row: "($1, ?, ?, ?, ?, ?, ?, ?, ?)",
+    tail: " RETURNING id, variant_id",
+};
 
 const INSERT_STEP: &str =
     "INSERT INTO order_history (order_id, axis, from_status, to_status, actor_id, at)
@@ -82,7 +79,7 @@ const NOTE_STEP: &str = "UPDATE order_history SET note = $2
 const NOTE_CHANGE: &str = "INSERT INTO order_changes (order_id) VALUES ($1)";
 const HAS_CHANGES: &str = "SELECT EXISTS (SELECT 1 FROM order_changes)";
 const LIST_CHANGES: &str = "SELECT id, order_id FROM order_changes ORDER BY id LIMIT $1";
-const FORGET_CHANGE: &str = "DELETE FROM order_changes WHERE id = $1";
+const FORGET_CHANGES: &str = "DELETE FROM order_changes";
 
 const SAVE_STATE: &str =
     "UPDATE orders SET status = $2, lifecycle = $3, confirmed_at = $4, payment_status = $5,
@@ -132,7 +129,6 @@ pub fn statements() -> Vec<String> {
     };
     let mut all: Vec<String> = [
         INSERT_ORDER,
-        INSERT_FIRST_STEPS,
         INSERT_STEP,
         HOLD_ORDER,
         LOCK_ORDER,
@@ -141,7 +137,6 @@ pub fn statements() -> Vec<String> {
         NOTE_CHANGE,
         HAS_CHANGES,
         LIST_CHANGES,
-        FORGET_CHANGE,
         SAVE_STATE,
         SHIP_LINES,
         SET_PAYMENT_METHOD,
@@ -153,9 +148,9 @@ pub fn statements() -> Vec<String> {
     ]
     .map(String::from)
     .into();
-    all.push(insert_lines_sql(1));
-    all.push(insert_lines_sql(LINES_A_STATEMENT));
+    all.extend(INSERT_LINES.statements(1));
     for select in [
+        forget_changes_sql(&[1]),
         one(access(user, token)),
         one(access(None, token)),
         one(access(None, None)),
@@ -202,14 +197,21 @@ pub(super) struct NewOrder<'a> {
     pub note: &'a str,
 }
 
-/// The id of the order, and the address that it was placed under.
+/// The id of an order that is about to be written, so that its parts can be sent together with it.
+pub(super) async fn draw_id(tx: &Tx) -> db::Result<OrderId> {
+    tx.draw_id("orders").await.map(OrderId)
+}
+
+/// The address that the order is placed under.
 pub(super) async fn insert_order(
     tx: &Tx,
+    order: OrderId,
     new: &NewOrder<'_>,
     now: Time,
-) -> Result<(OrderId, String)> {
+) -> Result<String> {
     let state = State::PLACED;
     let row = args![
+        order,
         new.order_number,
         new.user,
         new.email,
@@ -236,28 +238,27 @@ pub(super) async fn insert_lines(
     order: OrderId,
     mut lines: Vec<OrderLine>,
 ) -> Result<Vec<OrderLine>> {
-    let written = try_join_all(lines.chunks(LINES_A_STATEMENT).map(|chunk| async move {
-        let mut args: Vec<Value> = vec![order.into()];
-        for line in chunk {
-            args.extend([
-                line.product_id.into(),
-                line.variant_id.into(),
-                Value::from(&line.product_name),
-                Value::from(&line.variant_title),
-                line.sku.as_ref().into(),
-                line.quantity.into(),
-                line.price_minor.into(),
-                line.subtotal_minor.into(),
-            ]);
-        }
-        tx.all::<(OrderLineId, Option<VariantId>)>(&insert_lines_sql(chunk.len()), &args)
-            .await
-            .map_err(erased)
-    }))
-    .await?;
+    let rows: Vec<Vec<Value>> = lines
+        .iter()
+        .map(|line| {
+            args_vec![
+                line.product_id,
+                line.variant_id,
+                &line.product_name,
+                &line.variant_title,
+                line.sku.as_ref(),
+                line.quantity,
+                line.price_minor,
+                line.subtotal_minor,
+            ]
+        })
+        .collect();
+    let written: Vec<(OrderLineId, Option<VariantId>)> = INSERT_LINES
+        .run(tx, args![order], &rows)
+        .await
+        .map_err(erased)?;
     let ids: std::collections::HashMap<_, _> = written
         .into_iter()
-        .flatten()
         .map(|(id, variant)| (variant, id))
         .collect();
     for line in &mut lines {
@@ -277,29 +278,6 @@ fn erased(error: DbError) -> Error {
             .because(error),
         error => error.into(),
     }
-}
-
-fn insert_lines_sql(lines: usize) -> String {
-    let mut sql = String::from(INSERT_LINES);
-    for at in 0..lines {
-        sql.push_str(if at == 0 { "($1, " } else { ", ($1, " });
-        sql.push_str(&db::placeholders(2 + at * 8, 8));
-        sql.push(')');
-    }
-    sql.push_str(" RETURNING id, variant_id");
-    sql
-}
-
-/// The rows of [`Step::FIRST`].
-pub(super) async fn insert_first_steps(
-    tx: &Tx,
-    order: OrderId,
-    actor: Option<UserId>,
-    now: Time,
-) -> Result<()> {
-    tx.execute(INSERT_FIRST_STEPS, args![order, actor, now])
-        .await?;
-    Ok(())
 }
 
 pub(super) async fn insert_step(
@@ -357,10 +335,14 @@ pub async fn list_changes(tx: &Tx, most: i64) -> Result<Vec<(i64, OrderId)>> {
     Ok(tx.all(LIST_CHANGES, args![most]).await?)
 }
 
+fn forget_changes_sql(changes: &[i64]) -> Select {
+    Select::new(FORGET_CHANGES).filter_in("id", padded(changes))
+}
+
 /// They are counted in this transaction.
 pub async fn forget_changes(tx: &Tx, changes: &[i64]) -> Result<()> {
-    let rows: Vec<_> = changes.iter().map(|&id| args_vec![id]).collect();
-    tx.execute_each(FORGET_CHANGE, &rows).await?;
+    let delete = forget_changes_sql(changes);
+    tx.execute(delete.sql(), delete.args()).await?;
     Ok(())
 }
 

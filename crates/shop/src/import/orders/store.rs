@@ -7,10 +7,10 @@ use db::{Db, Select, Value, args_vec};
 use super::Invoice;
 use super::line::Line;
 use crate::app::App;
+use crate::bulk::Bulk;
 use crate::clock::Time;
 use crate::error::Result;
 use crate::ids::{OrderId, ProductId, VariantId};
-use crate::import::bulk::Bulk;
 use crate::orders::{PaymentStatus, Source, State, Status, Step, new_order_number};
 use crate::transact;
 
@@ -32,34 +32,34 @@ const SELECT_PRESENT: &str = "SELECT external_id FROM orders";
 const INSERT_ORDERS: Bulk = Bulk {
     head: "INSERT INTO orders (order_number, external_id, email, source, status, lifecycle, payment_status,
     fulfillment_status, payment_method, currency, items_count, subtotal_minor, total_minor, captured_minor, note,
-    created_at, updated_at)",
-    columns: 17,
+    created_at, updated_at) VALUES ",
+    row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     tail: " ON CONFLICT (external_id) DO NOTHING RETURNING id, external_id",
 };
 
 const INSERT_LINES: Bulk = Bulk {
     head: "INSERT INTO order_lines (order_id, product_id, variant_id, product_name, sku, quantity, shipped_quantity,
-    price_minor, subtotal_minor)",
-    columns: 9,
+    price_minor, subtotal_minor) VALUES ",
+    row: "(?, ?, ?, ?, ?, ?, ?, ?, ?)",
     tail: "",
 };
 
 const INSERT_STEPS: Bulk = Bulk {
-    head: "INSERT INTO order_history (order_id, axis, from_status, to_status, at)",
-    columns: 5,
+    head: "INSERT INTO order_history (order_id, axis, from_status, to_status, at) VALUES ",
+    row: "(?, ?, ?, ?, ?)",
     tail: "",
 };
 
 const INSERT_CHANGES: Bulk = Bulk {
-    head: "INSERT INTO order_changes (order_id)",
-    columns: 1,
+    head: "INSERT INTO order_changes (order_id) VALUES ",
+    row: "(?)",
     tail: "",
 };
 
 const INSERT_PAYMENTS: Bulk = Bulk {
     head: "INSERT INTO payments (order_id, provider, provider_payment_id, amount_minor, captured_minor, currency, status,
-    created_at, updated_at)",
-    columns: 9,
+    created_at, updated_at) VALUES ",
+    row: "(?, ?, ?, ?, ?, ?, ?, ?, ?)",
     tail: "",
 };
 
@@ -73,7 +73,7 @@ pub fn statements() -> Vec<String> {
         INSERT_CHANGES,
         INSERT_PAYMENTS,
     ];
-    let bulks = bulks.iter().flat_map(Bulk::statements);
+    let bulks = bulks.iter().flat_map(|bulk| bulk.statements(0));
     [known.sql().to_owned(), present.sql().to_owned()]
         .into_iter()
         .chain(bulks)
@@ -139,7 +139,7 @@ pub(super) async fn insert(
     let known = |sku: &str| catalog.get(sku).and_then(Option::as_ref);
     transact!(app.db, tx => {
         let orders = invoices.iter().map(|invoice| order_row(app, invoice)).collect::<Result<Vec<_>>>()?;
-        let written: Vec<(OrderId, String)> = INSERT_ORDERS.run(tx, &orders).await?;
+        let written: Vec<(OrderId, String)> = INSERT_ORDERS.run(tx, &[], &orders).await?;
         let ids: HashMap<String, OrderId> = written.into_iter().map(|(id, number)| (number, id)).collect();
         let (mut lines, mut steps, mut payments) = (Vec::new(), Vec::new(), Vec::new());
         for invoice in invoices {
@@ -151,11 +151,11 @@ pub(super) async fn insert(
                 payments.push(payment_row(app, order, invoice));
             }
         }
-        INSERT_LINES.run::<i64>(tx, &lines).await?;
-        INSERT_STEPS.run::<i64>(tx, &steps).await?;
+        INSERT_LINES.run::<i64>(tx, &[], &lines).await?;
+        INSERT_STEPS.run::<i64>(tx, &[], &steps).await?;
         let changes: Vec<Vec<Value>> = ids.values().map(|&order| args_vec![order]).collect();
-        INSERT_CHANGES.run::<i64>(tx, &changes).await?;
-        INSERT_PAYMENTS.run::<i64>(tx, &payments).await?;
+        INSERT_CHANGES.run::<i64>(tx, &[], &changes).await?;
+        INSERT_PAYMENTS.run::<i64>(tx, &[], &payments).await?;
         Ok(ids.len() as u64)
     })
 }
@@ -167,7 +167,7 @@ fn past(invoice: &Invoice) -> (State, Vec<Step>) {
     } else {
         &[Status::Paid, Status::Shipped, Status::Delivered]
     };
-    let mut steps = Step::FIRST.to_vec();
+    let mut steps = Vec::new();
     let state = commands.iter().fold(State::PLACED, |state, command| {
         match state.after(*command) {
             Some((next, step)) => {
