@@ -9,6 +9,7 @@ mod dataset;
 mod http;
 mod invoices;
 mod load;
+mod logins;
 mod parallel;
 mod pay;
 mod races;
@@ -121,6 +122,9 @@ enum Verb {
         after_help = "Examples:\n  bench load --workload list --conns 32 --secs 10\n  bench load --workload journey --json"
     )]
     Load(load::Options),
+    /// Measure what readers of the catalog feel of many logins at once, on a seeded server
+    #[command(after_help = "Example:\n  bench logins --logins 200 --readers 4")]
+    Logins(logins::Options),
 }
 
 const REPLAY_HELP: &str = "\
@@ -172,5 +176,6 @@ async fn run(cli: Cli) -> Result<bool> {
         }
         Verb::Seed(options) => seed::seed(options, cli.url, admin, output).await,
         Verb::Load(options) => load::load(options, cli.url, admin, output).await,
+        Verb::Logins(options) => logins::logins(options, cli.url, output).await,
     }
 }

@@ -212,7 +212,7 @@ impl Caller {
         Ok(())
     }
 
-    async fn send(&mut self, ask: Ask<'_>) -> std::io::Result<Answer> {
+    pub(crate) async fn send(&mut self, ask: Ask<'_>) -> std::io::Result<Answer> {
         let body = ask.body.map(Value::to_string).unwrap_or_default();
         let mut request = format!(
             "{} {BASE}{} HTTP/1.1\r\nhost: {}\r\n",

@@ -1,7 +1,10 @@
-//! argon2id on blocking threads, as many at once as there are cores. A short queue waits, the rest is refused:
+//! argon2id on threads of its own, one a core, behind all other work. A short queue waits, the rest is refused:
 //! sign-ins must not starve the shop, and each hash takes 19 MiB.
 
+mod threads;
+
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -10,6 +13,7 @@ use tokio::sync::{Semaphore, TryAcquireError};
 use super::django_hashes;
 use super::tokens::random_bytes;
 use crate::error::{Code, Error, Result};
+use threads::Threads;
 
 /// How many may wait for their turn.
 pub(super) const QUEUE: usize = 64;
@@ -19,20 +23,31 @@ const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
-/// Hashes and checks passwords. Clones share the cap.
+/// Hashes and checks passwords. Clones share the threads.
 #[derive(Clone)]
 pub(super) struct Hasher {
-    running: Arc<Semaphore>,
+    threads: Arc<Threads>,
     admitted: Arc<Semaphore>,
+    work: Arc<Work>,
 }
 
+/// KiB that were gone through.
+#[derive(Default)]
+struct Work(AtomicU64);
+
 impl Hasher {
-    /// `permits` hashes at once.
-    pub(super) fn new(permits: usize) -> Self {
+    /// `threads` hashes at once.
+    pub(super) fn new(threads: usize) -> Self {
         Hasher {
-            running: Arc::new(Semaphore::new(permits)),
-            admitted: Arc::new(Semaphore::new(permits + QUEUE)),
+            threads: Arc::new(Threads::new(threads)),
+            admitted: Arc::new(Semaphore::new(threads + QUEUE)),
+            work: Arc::default(),
         }
+    }
+
+    /// How much has been hashed so far, in KiB of memory gone through.
+    pub(super) fn work(&self) -> u64 {
+        self.work.0.load(Ordering::Relaxed)
     }
 
     /// The hash of a new password, with its salt and parameters (PHC string).
@@ -40,8 +55,8 @@ impl Hasher {
     /// # Errors
     /// `overloaded` when the queue is full.
     pub(super) async fn hash(&self, password: &str) -> Result<String> {
-        let password = password.to_owned();
-        self.run(move || hash(&password)).await?
+        let (password, work) = (password.to_owned(), Arc::clone(&self.work));
+        self.run(move || hash(&password, &work)).await?
     }
 
     /// Is this the password of that hash? Without a hash (nobody has that name) the answer is no, and takes as long.
@@ -50,14 +65,15 @@ impl Hasher {
     /// As [`Hasher::hash`].
     pub(super) async fn verify(&self, password: &str, stored: Option<&str>) -> Result<bool> {
         let (password, stored) = (password.to_owned(), stored.map(str::to_owned));
+        let work = Arc::clone(&self.work);
         self.run(move || {
-            let matches = verify(&password, stored.as_deref().unwrap_or(NOBODY));
+            let matches = verify(&password, stored.as_deref().unwrap_or(NOBODY), &work);
             matches && stored.is_some()
         })
         .await
     }
 
-    /// The permits go with the work: a client that hangs up does not make room before its hash is done.
+    /// The permit goes with the work: a client that hangs up does not make room before its turn.
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         let admitted =
             Arc::clone(&self.admitted)
@@ -68,17 +84,11 @@ impl Hasher {
                         .retry_after(1),
                     TryAcquireError::Closed => Error::internal(error),
                 })?;
-        let running = Arc::clone(&self.running)
-            .acquire_owned()
-            .await
-            .map_err(Error::internal)?;
         let work = move || {
-            let _held = (admitted, running);
+            let _held = admitted;
             work()
         };
-        tokio::task::spawn_blocking(work)
-            .await
-            .map_err(Error::internal)
+        self.threads.run(work).await
     }
 }
 
@@ -89,29 +99,39 @@ pub(super) fn is_outdated(stored: &str) -> bool {
     ))
 }
 
-fn hash(password: &str) -> Result<String> {
+impl Work {
+    fn add(&self, params: &Params) {
+        let kib = u64::from(params.m_cost()) * u64::from(params.t_cost());
+        self.0.fetch_add(kib, Ordering::Relaxed);
+    }
+}
+
+fn hash(password: &str, work: &Work) -> Result<String> {
     let internal = |error: argon2::password_hash::Error| Error::internal(error.to_string());
     let salt = SaltString::encode_b64(&random_bytes::<16>()?).map_err(internal)?;
-    Ok(argon2()?
+    let argon2 = argon2()?;
+    work.add(argon2.params());
+    Ok(argon2
         .hash_password(password.as_bytes(), &salt)
         .map_err(internal)?
         .to_string())
 }
 
-fn verify(password: &str, stored: &str) -> bool {
+fn verify(password: &str, stored: &str, work: &Work) -> bool {
     if let Some(matches) = django_hashes::verify(password, stored) {
         return matches;
     }
     // The parameters are those of the stored hash. What is none matches nothing, and takes as long.
-    if PasswordHash::new(stored).is_err() {
-        let _ = verify(password, NOBODY);
+    let Ok(stored) = PasswordHash::new(stored) else {
+        let _ = verify(password, NOBODY, work);
         return false;
+    };
+    if let Ok(params) = Params::try_from(&stored) {
+        work.add(&params);
     }
-    PasswordHash::new(stored).is_ok_and(|stored| {
-        Argon2::default()
-            .verify_password(password.as_bytes(), &stored)
-            .is_ok()
-    })
+    Argon2::default()
+        .verify_password(password.as_bytes(), &stored)
+        .is_ok()
 }
 
 fn argon2() -> Result<Argon2<'static>> {
@@ -154,7 +174,10 @@ mod tests {
     async fn nobody_has_no_password() {
         assert!(!Hasher::new(1).verify("nobody", None).await.unwrap());
         let costs = |hash: &str| hash.rsplitn(3, '$').last().map(str::to_owned);
-        assert_eq!(costs(NOBODY), costs(&hash("anything").unwrap()));
+        assert_eq!(
+            costs(NOBODY),
+            costs(&hash("anything", &Work::default()).unwrap())
+        );
         assert!(PasswordHash::new(NOBODY).is_ok());
     }
 

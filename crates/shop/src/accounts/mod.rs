@@ -91,6 +91,11 @@ pub fn changed(app: &App, user: UserId) {
 }
 
 impl Accounts {
+    /// How much hashing passwords has cost so far: KiB of memory gone through.
+    pub fn hashing_work(&self) -> u64 {
+        self.hasher.work()
+    }
+
     pub fn new(config: &Config) -> Self {
         let secret = config.secret_key.expose().as_bytes();
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
