@@ -67,6 +67,14 @@ pub async fn forget(tx: &Tx, kind: &str, text: &str) -> Result<(), DbError> {
     store::forget(tx, kind, text).await
 }
 
+/// Deletes up to so many jobs that were set aside before then (microseconds UTC), and says how many those were.
+///
+/// # Errors
+/// What the database says.
+pub async fn sweep(tx: &Tx, before: i64, most: i64) -> Result<u64, DbError> {
+    store::sweep(tx, before, most).await
+}
+
 /// Runs what is due.
 #[derive(Clone)]
 pub struct Runner {

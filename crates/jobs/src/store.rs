@@ -34,6 +34,13 @@ const POSTPONE: &str =
 const SET_ASIDE: &str = "UPDATE jobs SET failed_at = $2, last_error = $3, leased_until = NULL
     WHERE id = $1 AND attempts = $4";
 
+const SWEEP: &str =
+    "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE failed_at < $1 ORDER BY id LIMIT $2)";
+
+pub(crate) async fn sweep(tx: &Tx, before: i64, most: i64) -> Result<u64, DbError> {
+    tx.execute(SWEEP, args![before, most]).await
+}
+
 const FORGET: &str = "DELETE FROM jobs WHERE kind = $1 AND payload LIKE $2 ESCAPE '!'";
 
 pub(crate) async fn forget(tx: &Tx, kind: &str, text: &str) -> Result<(), DbError> {

@@ -55,6 +55,7 @@ codes! {
     InvalidCredentials "invalid_credentials" 401 "Wrong email or password"
     OtpRequired "otp_required" 401 "A code of the second factor is needed"
     OtpInvalid "otp_invalid" 401 "The code of the second factor is wrong"
+    OtpUnreadable "otp_unreadable" 401 "The second factor cannot be read any more"
     PaymentDeclined "payment_declined" 402 "The payment was declined"
     PermissionDenied "permission_denied" 403 "Not allowed"
     SecondFactorRequired "second_factor_required" 403 "Set up a second factor first"

@@ -34,7 +34,7 @@ pub(super) struct Given {
 /// # Errors
 /// `invalid_credentials`, the same and as slow for a wrong password, an unknown name and a closed account;
 /// `login_locked` after too many failures, also with the right password; `email_not_verified` only to who knows the
-/// password, and so `otp_required` and `otp_invalid`.
+/// password, and so `otp_required`, `otp_invalid` and `otp_unreadable`.
 pub(super) async fn log_in(
     app: &App,
     given: &Given,

@@ -55,6 +55,7 @@ pub async fn prove_again(app: &App, user: User, client: &Client, proof: &Proof) 
             attempt.refused(app, other.as_str()).await?;
             Err(match other {
                 Code::OtpRequired => otp_fault("required", &error),
+                Code::OtpUnreadable => otp_fault("unreadable", &error),
                 _ => error,
             })
         }

@@ -69,15 +69,21 @@ fn refusal() -> Error {
 fn holds_card_data(node: &Node<'_>) -> bool {
     match node {
         Node::Null | Node::Bool(_) => false,
-        Node::Number(text) => has_card_number(text),
-        Node::String(text) => has_card_number(text),
+        Node::Number(text) => has_card_number(text, is_card_number),
+        Node::String(text) => has_card_number(text, is_card_number),
         Node::Array(items) => items.iter().any(holds_card_data),
         Node::Object(members) => members.iter().any(|(name, value)| {
-            has_card_number(name) || (is_of_a_card(name) && says_something(value)) || {
-                // A password may be anything, and is kept as a hash.
-                let is_password = name.contains("password");
-                !is_password && holds_card_data(value)
-            }
+            has_card_number(name, is_card_number)
+                || (is_of_a_card(name) && says_something(value))
+                || {
+                    match value {
+                        // A password may be anything, and is kept as a hash.
+                        _ if name.contains("password") => false,
+                        Node::Number(text) if name == "phone" => has_card_number(text, is_no_phone),
+                        Node::String(text) if name == "phone" => has_card_number(text, is_no_phone),
+                        _ => holds_card_data(value),
+                    }
+                }
         }),
     }
 }
@@ -98,7 +104,7 @@ fn says_something(value: &Node<'_>) -> bool {
 
 /// A card number stands alone or in groups, between spaces or dashes: digits within words, such as signatures and ids of
 /// providers, are none. Neither is what begins with `+`: a telephone number.
-fn has_card_number(text: &str) -> bool {
+fn has_card_number(text: &str, is_card: fn(&str) -> bool) -> bool {
     // Most texts hold too few digits.
     if text.bytes().filter(u8::is_ascii_digit).count() < SHORTEST {
         return false;
@@ -109,7 +115,7 @@ fn has_card_number(text: &str) -> bool {
         let start = rest.find(|c: char| !is_gap(c)).unwrap_or(rest.len());
         rest = &rest[start..];
         if rest.is_empty() {
-            return any_number(&groups);
+            return any_number(&groups, is_card);
         }
         let end = rest.find(is_gap).unwrap_or(rest.len());
         let word = rest[..end].trim_matches(|c: char| ",;:.()[]\"'".contains(c));
@@ -118,7 +124,7 @@ fn has_card_number(text: &str) -> bool {
             groups.push(word);
             continue;
         }
-        if any_number(&groups) {
+        if any_number(&groups, is_card) {
             return true;
         }
         groups.clear();
@@ -126,19 +132,19 @@ fn has_card_number(text: &str) -> bool {
         if word.starts_with('+') {
             let end = rest.find(|c: char| !is_gap(c) && !c.is_ascii_digit());
             rest = &rest[end.unwrap_or(rest.len())..];
-        } else if inside(word) {
+        } else if inside(word, is_card) {
             return true;
         }
     }
 }
 
 /// `card:4111…`: a word that has other signs in it.
-fn inside(word: &str) -> bool {
+fn inside(word: &str, is_card: fn(&str) -> bool) -> bool {
     let is_of_a_word = |c: char| c.is_alphanumeric() || c == '_';
     let parts = word.split(|c: char| !is_of_a_word(c));
     let numbers = parts.filter(|part| part.bytes().all(|b| b.is_ascii_digit()));
     let groups: Vec<&str> = numbers.filter(|part| !part.is_empty()).collect();
-    groups.iter().any(|group| any_number(&[group]))
+    groups.iter().any(|group| any_number(&[group], is_card))
 }
 
 fn is_gap(c: char) -> bool {
@@ -146,15 +152,14 @@ fn is_gap(c: char) -> bool {
 }
 
 /// Do some neighbouring groups make a card number?
-fn any_number(groups: &[&str]) -> bool {
+fn any_number(groups: &[&str], is_card: fn(&str) -> bool) -> bool {
     (0..groups.len()).any(|start| {
         let mut digits = String::new();
         groups[start..]
             .iter()
             .map_while(|group| {
                 digits.push_str(group);
-                (digits.len() <= LONGEST)
-                    .then(|| digits.len() >= SHORTEST && is_card_number(&digits))
+                (digits.len() <= LONGEST).then(|| digits.len() >= SHORTEST && is_card(&digits))
             })
             .any(|found| found)
     })
@@ -178,6 +183,18 @@ fn is_card_number(digits: &str) -> bool {
     !digits.starts_with('0') && sum.is_multiple_of(10)
 }
 
+/// A card number that stands where a telephone number belongs. Those have at most 15 digits (E.164), and one in ten has a
+/// right check digit: so short, only what begins as cards of that length do is one (American Express, Diners Club).
+fn is_no_phone(digits: &str) -> bool {
+    let begins: &[&str] = match digits.len() {
+        16.. => &[""],
+        15 => &["34", "37"],
+        14 => &["300", "301", "302", "303", "304", "305", "36", "38", "39"],
+        _ => &[],
+    };
+    begins.iter().any(|begin| digits.starts_with(begin)) && is_card_number(digits)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,7 +216,7 @@ mod tests {
             "6011000990139424 exp 12/29",
             "call +44 20 7946 0958; 4111111111111111",
         ] {
-            assert!(has_card_number(text), "{text}");
+            assert!(has_card_number(text, is_card_number), "{text}");
         }
     }
 
@@ -220,7 +237,32 @@ mod tests {
             "9a1f4111111111111111c3",
             "1299.99",
         ] {
-            assert!(!has_card_number(text), "{text}");
+            assert!(!has_card_number(text, is_card_number), "{text}");
+        }
+    }
+
+    #[test]
+    fn telephone_numbers_need_no_plus() {
+        for phone in [
+            "4915123456783",
+            "49 1512 3456783",
+            "00491512345678",
+            "447911123456",
+            "5511987654328",
+        ] {
+            assert!(!has_card_number(phone, is_no_phone), "{phone}");
+        }
+        assert!(
+            has_card_number("4915123456783", is_card_number),
+            "its check digit is right"
+        );
+        for card in [
+            "4111 1111 1111 1111",
+            "378282246310005",
+            "30569309025904",
+            "my card is 5555555555554444",
+        ] {
+            assert!(has_card_number(card, is_no_phone), "{card}");
         }
     }
 

@@ -114,6 +114,23 @@ both! {
         }
     }
 
+    /// AU-05
+    async fn a_wrong_password_costs_the_same_work_whoever_it_is(shop: TestShop) {
+        shop.customer("alice").await;
+        let closed = shop.customer("closed").await;
+        let admin = shop.admin().await;
+        let body = json!({"is_active": false});
+        shop.patch(&format!("/api/v1/admin/users/{}/", closed.id)).by(&admin).json(body).expect(200).await;
+        let mut work = Vec::new();
+        for name in ["alice@example.org", "nobody@example.org", "closed@example.org", "ALICE@example.org", "no-user-name"] {
+            let before = shop.app.accounts.hashing_work();
+            try_anywhere(&shop, name, "wrong password").await;
+            work.push(shop.app.accounts.hashing_work() - before);
+        }
+        // Two passes over 19 MiB.
+        assert_eq!(work, [2 * 19 * 1024; 5]);
+    }
+
     async fn an_account_has_one_lock_under_all_its_names(shop: TestShop) {
         let body = json!({"email": "ann@example.org", "username": "ann", "password": PASSWORD});
         shop.post("/api/v1/auth/register/").json(body).expect(201).await;

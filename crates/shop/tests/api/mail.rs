@@ -120,6 +120,15 @@ both! {
         transact!(app.db, tx => { mail::enqueue(tx, &letter, now).await }).unwrap();
         assert!(mailing.after(0).await.is_empty());
         assert_eq!(mailing.failed_jobs().await.len(), 2, "a mail without its link");
+
+        // Whose address it was is known for a month.
+        let app = &mailing.shop.app;
+        for (days, gone) in [(28, 0), (3, 2), (3, 0)] {
+            mailing.shop.clock.advance(Duration::from_secs(days * 86_400));
+            assert_eq!(shop::housekeeping::sweep(app).await.unwrap().failed_jobs, gone);
+        }
+        let left: i64 = app.db.read().await.unwrap().one("SELECT COUNT(*) FROM jobs WHERE kind = 'mail'", &[]).await.unwrap();
+        assert_eq!(left, 0);
     }
 }
 

@@ -177,6 +177,20 @@ both! {
         ]);
     }
 
+    async fn of_links_asked_for_at_once_one_works(shop: TestShop) {
+        shop.customer("alice").await;
+        for path in [RESEND, RESET] {
+            let answers = join_all((0..3).map(|_| ask(&shop, path, "alice@example.org"))).await;
+            assert!(answers.iter().all(|answer| answer.status == 200));
+            shop.mails().await;
+        }
+        let open = "SELECT purpose, COUNT(*) FROM mail_links WHERE ended_at IS NULL GROUP BY purpose ORDER BY purpose";
+        let open: Vec<(String, i64)> = shop.app.db.read().await.unwrap().all(open, db::args![]).await.unwrap();
+        assert_eq!(open, [("reset_password".to_owned(), 1), ("verify_email".to_owned(), 1)]);
+        let token = token(&shop, "alice@example.org").await;
+        assert_eq!(reset(&shop, &token, NEW).await.status, 200);
+    }
+
     async fn asking_is_limited_by_address_and_by_account(shop: TestShop) {
         for path in [RESEND, RESET] {
             for email in ["alice@example.org", "nobody@example.org"] {

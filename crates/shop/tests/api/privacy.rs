@@ -280,6 +280,9 @@ both! {
             let told = refused.text();
             assert!(!told.contains("4111") && !told.contains("5555"), "{told}");
         }
+        let phone = json!({"phone": "4915123456783"});
+        shop.patch("/api/v1/auth/profile/").by(&alice).json(phone.clone()).expect(200).await;
+        shop.patch(&kept).by(&alice).json(phone).expect(200).await;
         let all = all_texts(&shop).await;
         for card in ["4111", "5555", "378282", "6011"] {
             assert!(!all.contains(card), "{card}");

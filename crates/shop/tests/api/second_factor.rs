@@ -8,7 +8,7 @@ use ring::hmac;
 use serde_json::{Value, json};
 
 use crate::shopping::{at_once, with_status};
-use crate::support::{Ask, PASSWORD, Person, TestShop, fresh_address};
+use crate::support::{Ask, PASSWORD, Person, SECRET_KEY, TestShop, fresh_address};
 
 const FACTOR: &str = "/api/v1/auth/second-factor/";
 
@@ -82,7 +82,8 @@ both! {
         let body = json!({"otp": code(&shop, secret, 0)});
         let confirmed = shop.post(&format!("{FACTOR}confirm/")).by(&boss).json(body.clone()).expect(200).await.json();
         assert_eq!(confirmed["recovery_codes"].as_array().unwrap().len(), 10);
-        shop.post(&format!("{FACTOR}confirm/")).by(&boss).json(body).expect(409).await;
+        let again = shop.post(&format!("{FACTOR}confirm/")).by(&boss).json(body).expect(409).await;
+        assert_eq!(again.code(), "conflict");
         shop.post(FACTOR).by(&boss).json(json!({"current_password": PASSWORD})).expect(400).await;
         shop.get("/api/v1/auth/profile/").by(&other).expect(401).await;
         let shown = shop.get(FACTOR).by(&boss).expect(200).await.json();
@@ -187,6 +188,25 @@ both! {
         assert!(!stored.windows(8).any(|part| part == &plain[..8]));
         let all = crate::privacy::all_texts(&shop).await;
         assert!(!all.contains(&secret) && !codes.iter().any(|code| all.contains(code)));
+    }
+
+    async fn with_a_new_key_only_recovery_codes_sign_in_until_the_old_one_is_named(shop: TestShop) {
+        let boss = shop.admin().await;
+        let (secret, codes) = enabled(&shop, &boss).await;
+        let new_key = ("SECRET_KEY", "another-secret-for-tests-of-32-bytes");
+        let forgetful = shop.another_node_with(&[new_key]).await;
+        let refused = log_in(&forgetful, &boss.email, Some(&code(&shop, &secret, 0))).expect(401).await;
+        assert_eq!(refused.code(), "otp_unreadable");
+        assert!(refused.text().contains("recovery code"), "{}", refused.text());
+        let signed_in = log_in(&forgetful, &boss.email, Some(&codes[0])).expect(200).await.json();
+        let boss = Person { access: signed_in["access"].as_str().unwrap().to_owned(), ..boss };
+        let asked = disable(&forgetful, &boss, Some(&code(&shop, &secret, 0))).expect(400).await;
+        assert_eq!((asked.faulty(), asked.json()["errors"][0]["code"].clone()), (vec!["otp".to_owned()], json!("unreadable")));
+
+        let careful = shop.another_node_with(&[new_key, ("SECRET_KEY_PREVIOUS", SECRET_KEY)]).await;
+        log_in(&careful, &boss.email, Some(&code(&shop, &secret, 0))).expect(200).await;
+        // It is sealed with the new one by now.
+        log_in(&forgetful, &boss.email, Some(&code(&shop, &secret, 1))).expect(200).await;
     }
 
     async fn a_mail_signs_nobody_in_who_has_a_second_factor(shop: TestShop) {

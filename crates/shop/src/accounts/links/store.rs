@@ -14,6 +14,7 @@ pub const STATEMENTS: &[&str] = &[
     ADD_LINK_BY_EMAIL,
     END_LINKS,
     END_LINKS_BY_EMAIL,
+    HOLD_BY_EMAIL,
     WAITING,
     ARM,
     FIND_LINK,
@@ -86,12 +87,16 @@ pub(in crate::accounts) async fn end_links(
     Ok(())
 }
 
+const HOLD_BY_EMAIL: &str = "UPDATE users SET updated_at = updated_at WHERE email_key = $1";
+
+/// The same for whoever has the address. Who asks at the same moment waits here, and then ends the link of this one.
 pub(super) async fn end_links_by_email(
     tx: &Tx,
     purpose: Purpose,
     email: &str,
     now: Time,
 ) -> Result<()> {
+    tx.execute(HOLD_BY_EMAIL, args![key(email)]).await?;
     let args = args![now, "replaced", key(email), purpose];
     tx.execute(END_LINKS_BY_EMAIL, args).await?;
     Ok(())

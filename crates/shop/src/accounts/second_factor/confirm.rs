@@ -25,7 +25,8 @@ pub(super) async fn confirm(
         let Some(factor) = factor.filter(|factor| factor.confirmed_at.is_none()) else {
             return Err(Code::Conflict.with("There is nothing to confirm. Enrol first."));
         };
-        let (secret, _) = app.accounts.seals.open(user.id, &factor.secret)?;
+        let opened = app.accounts.seals.open(user.id, &factor.secret);
+        let (secret, _) = opened.map_err(|_| Code::Conflict.with("Enrol again: the shop has another key by now."))?;
         let step = totp::parse(code).and_then(|code| totp::step_of(&secret, code, now));
         let Some(step) = step else {
             return Err(Error::faults(vec![wrong_code()]));

@@ -34,7 +34,8 @@ use crate::ids::UserId;
 /// that opens what the code is for.
 ///
 /// # Errors
-/// `otp_required` without a code; `otp_invalid` for one that is wrong or was used.
+/// `otp_required` without a code; `otp_invalid` for one that is wrong or was used; `otp_unreadable` when the key changed
+/// and the one before is not known.
 pub(super) async fn use_code(
     app: &App,
     tx: &Tx,

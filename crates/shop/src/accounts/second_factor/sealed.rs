@@ -4,7 +4,7 @@
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
 use crate::accounts::tokens::{hmac, random_bytes};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::ids::UserId;
 
 const NONCE: usize = 12;
@@ -46,7 +46,7 @@ impl SealKeys {
     }
 
     /// # Errors
-    /// Internal: it was sealed with a key that is not known any more.
+    /// `otp_unreadable`: it was sealed with a key that is not known any more.
     pub(super) fn open(&self, user: UserId, stored: &[u8]) -> Result<(Vec<u8>, SealedWith)> {
         let keys = [
             (Some(&self.present), SealedWith::Present),
@@ -54,10 +54,14 @@ impl SealKeys {
         ];
         keys.into_iter()
             .find_map(|(key, which)| Some((open(key?, user, stored)?, which)))
-            .ok_or_else(|| {
-                Error::internal("the secret of a second factor was sealed with another SECRET_KEY")
-            })
+            .ok_or_else(unreadable)
     }
+}
+
+fn unreadable() -> Error {
+    Code::OtpUnreadable
+        .with("The shop cannot check codes of your device any more. Send a recovery code, or have an admin take your second factor away.")
+        .because("the second factor was sealed with a SECRET_KEY that is not known: set it as SECRET_KEY_PREVIOUS")
 }
 
 fn open(key: &[u8; 32], user: UserId, stored: &[u8]) -> Option<Vec<u8>> {

@@ -157,6 +157,10 @@ impl<T: Field> Param for T {
         if schema_is_list(&param["schema"]) {
             param["explode"] = false.into();
         }
+        // An empty one counts as absent: forms send those too.
+        if T::NULLABLE {
+            param["allowEmptyValue"] = true.into();
+        }
         put_text(&mut param, doc);
         vec![param]
     }

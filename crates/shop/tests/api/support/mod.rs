@@ -20,7 +20,7 @@ pub use client::{Answer, Ask};
 pub use document::OPENAPI;
 #[allow(unused_imports, reason = "for the tests to come")]
 pub use outbox::Mail;
-pub use shop::TestShop;
+pub use shop::{SECRET_KEY, TestShop};
 pub use smtp::{Delivered, MailServer, Manners, Mood};
 
 /// Makes each test run on SQLite and on PostgreSQL, with a shop of its own.

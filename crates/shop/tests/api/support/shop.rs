@@ -14,6 +14,8 @@ use super::watch_log::Watch;
 /// 2026-03-01 12:00 UTC.
 const NOON: i64 = 1_772_366_400_000_000;
 
+pub const SECRET_KEY: &str = "a-secret-for-tests-of-at-least-32-bytes";
+
 pub struct TestShop {
     pub app: App,
     pub clock: Clock,
@@ -49,7 +51,16 @@ impl TestShop {
 
     /// Another process on the same database, with the same clock.
     pub async fn another_node(&self) -> Self {
-        let (config, clock) = (self.app.config.clone(), self.clock.clone());
+        self.node(self.app.config.clone()).await
+    }
+
+    /// The same, started with other settings.
+    pub async fn another_node_with(&self, settings: &[(&str, &str)]) -> Self {
+        self.node(config(settings)).await
+    }
+
+    async fn node(&self, config: Config) -> Self {
+        let clock = self.clock.clone();
         let db = Db::connect(&self.scratch[0].options)
             .await
             .expect("the database opens twice");
@@ -101,20 +112,22 @@ impl TestShop {
 }
 
 async fn app(scratch: &Scratch, settings: &[(&str, &str)]) -> App {
+    let db = Db::connect(&scratch.options)
+        .await
+        .expect("the database of the test opens");
+    App::new(config(settings), db, Clock::fixed(NOON))
+        .await
+        .expect("the shop starts")
+}
+
+fn config(settings: &[(&str, &str)]) -> Config {
     let mut flags = vec![
         ("ENVIRONMENT", "testing"),
-        ("SECRET_KEY", "a-secret-for-tests-of-at-least-32-bytes"),
+        ("SECRET_KEY", SECRET_KEY),
         ("PUBLIC_URL", "https://shop.test"),
         ("ALLOWED_HOSTS", "localhost,shop.test"),
         ("CORS_ALLOWED_ORIGINS", "https://front.test"),
     ];
     flags.extend_from_slice(settings);
-    let config = Config::from_sources(&Sources::from_flags(&flags))
-        .expect("the settings of the test are valid");
-    let db = Db::connect(&scratch.options)
-        .await
-        .expect("the database of the test opens");
-    App::new(config, db, Clock::fixed(NOON))
-        .await
-        .expect("the shop starts")
+    Config::from_sources(&Sources::from_flags(&flags)).expect("the settings of the test are valid")
 }
