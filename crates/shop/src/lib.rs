@@ -17,6 +17,8 @@ pub mod metrics;
 pub mod migrations;
 pub mod paging;
 pub mod precondition;
+#[cfg(any(test, feature = "properties"))]
+pub mod properties;
 pub mod values;
 pub mod words;
 

@@ -13,7 +13,7 @@ pub mod categories;
 pub mod images;
 mod memory;
 pub mod products;
-mod search;
+pub(crate) mod search;
 mod slug;
 mod spelling;
 mod stock;

@@ -10,7 +10,7 @@ const MAX_WORD: usize = 64;
 const MAX_QUERY_WORDS: usize = 16;
 
 /// The letters of a text without case and accents: `Crème Brûlée` → `creme brulee`, `Straße` → `strasse`.
-pub(super) fn fold(text: &str) -> String {
+pub(crate) fn fold(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.nfkd().flat_map(char::to_lowercase) {
         match letter {
@@ -33,15 +33,15 @@ pub(super) fn fold(text: &str) -> String {
 
 /// What the search table holds of a product: words with a space between them, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Words {
+pub(crate) struct Words {
     /// By which it is called.
-    pub(super) title: String,
+    pub(crate) title: String,
     /// All others.
     pub(super) body: String,
 }
 
 impl Words {
-    pub(super) fn of<'a>(
+    pub(crate) fn of<'a>(
         name: &'a str,
         skus: impl IntoIterator<Item = &'a str>,
         description: &'a str,
@@ -86,7 +86,7 @@ fn new_words<'a>(texts: impl IntoIterator<Item = &'a str>, seen: &mut HashSet<St
 }
 
 /// The words of a query, each once.
-pub(super) fn words_of_query(text: &str) -> Vec<String> {
+pub(crate) fn words_of_query(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for word in words(&fold(text)).take(MAX_QUERY_WORDS) {
         if found.iter().all(|other| other != word) {
@@ -99,11 +99,11 @@ pub(super) fn words_of_query(text: &str) -> Vec<String> {
 /// What a product must have: FTS5's syntax, or that of `tsquery`. Empty when no word is in the query: then nothing
 /// can match. Words are letters and digits, so nothing a client writes is ever syntax.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Matching(pub(super) String);
+pub(crate) struct Matching(pub(crate) String);
 
 impl Matching {
     /// Words that begin so, all of them, anywhere.
-    pub(super) fn anywhere(engine: Engine, words: &[String]) -> Self {
+    pub(crate) fn anywhere(engine: Engine, words: &[String]) -> Self {
         Matching(all_of(engine, words, &[], "*"))
     }
 

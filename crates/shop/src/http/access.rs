@@ -257,7 +257,7 @@ fn same_site(headers: &HeaderMap, config: &Config) -> bool {
         .is_none_or(|site| site == "same-origin" || site == "none")
 }
 
-/// The address behind trusted proxies: the rightmost hop that is none of them.
+/// Who asks: the address behind trusted proxies, and the program.
 pub fn client(
     headers: &HeaderMap,
     peer: Option<&ConnectInfo<SocketAddr>>,
@@ -266,6 +266,21 @@ pub fn client(
     let peer = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| {
         peer.0.ip().to_canonical()
     });
+    let ip = address_behind(headers, peer, config);
+    let agent = headers
+        .get(header::USER_AGENT)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let user_agent = agent
+        .unwrap_or_default()
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(400)
+        .collect();
+    Client { ip, user_agent }
+}
+
+/// The address behind trusted proxies: the rightmost hop that is none of them.
+pub(crate) fn address_behind(headers: &HeaderMap, peer: IpAddr, config: &Config) -> IpAddr {
     let trusted = |ip: IpAddr| {
         config
             .trusted_proxies
@@ -290,16 +305,7 @@ pub fn client(
             }
         }
     }
-    let agent = headers
-        .get(header::USER_AGENT)
-        .map(|value| String::from_utf8_lossy(value.as_bytes()));
-    let user_agent = agent
-        .unwrap_or_default()
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(400)
-        .collect();
-    Client { ip, user_agent }
+    ip
 }
 
 /// `1.2.3.4`, `1.2.3.4:5`, `::1`, `[::1]:5`.

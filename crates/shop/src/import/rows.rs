@@ -55,7 +55,20 @@ enum Source {
 
 impl Rows {
     pub fn open(path: &Path, columns: &'static [Column], mapping: &Mapping) -> Result<Self> {
-        let name = path.display();
+        let name = path.display().to_string();
+        let file = File::open(path).with_context(|| format!("{name} cannot be opened"))?;
+        let size = file.metadata().map_or(0, |m| m.len());
+        Self::of(&name, Box::new(file), size, columns, mapping)
+    }
+
+    /// As [`Rows::open`], of anything that can be read; `size` in bytes.
+    pub fn of(
+        name: &str,
+        file: Box<dyn Read + Send>,
+        size: u64,
+        columns: &'static [Column],
+        mapping: &Mapping,
+    ) -> Result<Self> {
         for (column, _) in &mapping.0 {
             if !columns.iter().any(|c| c.name == column) {
                 let known: Vec<_> = columns.iter().map(|c| c.name).collect();
@@ -65,8 +78,6 @@ impl Rows {
                 );
             }
         }
-        let file = File::open(path).with_context(|| format!("{name} cannot be opened"))?;
-        let size = file.metadata().map_or(0, |m| m.len());
         let read = Arc::new(AtomicU64::new(0));
         let mut text = unpack(Counted {
             file,
@@ -194,7 +205,7 @@ type Found = Result<(u64, Vec<Option<String>>, Option<String>), Fault>;
 type Text = Box<dyn BufRead + Send>;
 
 struct Counted {
-    file: File,
+    file: Box<dyn Read + Send>,
     read: Arc<AtomicU64>,
 }
 

@@ -36,6 +36,7 @@ mod mail_links;
 mod memory;
 mod metrics;
 mod mix;
+mod model;
 mod orders;
 mod payments;
 mod policy;

@@ -40,10 +40,15 @@ impl Budget {
 }
 
 /// Numbers that look like chance and are the same in each run.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    /// From 0 to `most`.
+    pub fn up_to(&mut self, most: i64) -> i64 {
+        i64::try_from(self.roll(u64::try_from(most).unwrap() + 1)).unwrap()
+    }
+
+    pub fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)

@@ -21,14 +21,14 @@ pub enum Node<'a> {
 
 /// Why a text is not JSON, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Malformed {
+pub(crate) struct Malformed {
     pub(super) why: &'static str,
     pub(super) line: usize,
     pub(super) column: usize,
 }
 
 /// Reads a whole text.
-pub(super) fn parse(text: &[u8]) -> Result<Node<'_>, Malformed> {
+pub(crate) fn parse(text: &[u8]) -> Result<Node<'_>, Malformed> {
     let text = match std::str::from_utf8(text) {
         Ok(text) => text,
         Err(error) => return Err(malformed(text, error.valid_up_to(), "it is not UTF-8")),

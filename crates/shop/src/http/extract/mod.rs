@@ -4,7 +4,7 @@ mod body;
 mod fields;
 mod form;
 mod if_match;
-mod json;
+pub(crate) mod json;
 mod moment;
 mod path;
 mod query;

@@ -407,7 +407,7 @@ fn read_event(app: &App, event: &Value) -> Result<Notice> {
 }
 
 /// `t=<unix>,v1=<hex>[,v1=<hex>][,v0=…]`: exactly one time, any of the `v1`; the secret counts as it is written.
-fn check_signature(secret: &str, header: &str, body: &[u8], now: Time) -> Result<()> {
+pub(crate) fn check_signature(secret: &str, header: &str, body: &[u8], now: Time) -> Result<()> {
     let pairs: Vec<_> = header
         .split(',')
         .filter_map(|pair| pair.split_once('='))

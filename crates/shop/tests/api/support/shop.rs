@@ -68,6 +68,12 @@ impl TestShop {
         Self::of(app.expect("the second node starts"), Vec::new())
     }
 
+    /// Closes the shop as a crash does, with whatever was on its way, and opens it on the same database.
+    pub async fn reopen(&mut self) {
+        let next = self.another_node().await;
+        (self.app, self.router) = (next.app, next.router);
+    }
+
     fn of(app: App, scratch: Vec<Scratch>) -> Self {
         TestShop {
             clock: app.clock.clone(),

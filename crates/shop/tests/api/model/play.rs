@@ -1,0 +1,632 @@
+//! Plays against the shop and the book at once, and compares what they say.
+
+use std::time::Duration;
+
+use db::Engine;
+use serde_json::{Value, json};
+
+use super::book::{Book, Said, Thing};
+use crate::mix::Dice;
+use crate::shopping::{Goods, books_are_right, sell};
+use crate::support::{Answer, Ask, Person, TestShop};
+
+const THINGS: usize = 6;
+/// The first ones are customers, the others guests.
+const SHOPPERS: usize = 6;
+const CUSTOMERS: usize = 4;
+/// `UNPAID_ORDER_TTL`, in seconds.
+const TTL: i64 = 3600;
+/// Everything is compared after so many operations, and at the end.
+const LOOK: u64 = 50;
+const WORDS: [&str; 6] = [
+    "confirmed",
+    "processing",
+    "shipped",
+    "delivered",
+    "paid",
+    "cancelled",
+];
+
+pub struct Game {
+    seed: u64,
+    shop: TestShop,
+    admin: Person,
+    customers: Vec<Person>,
+    /// The cart tokens of the guests; one without has never shopped, or has just ordered.
+    tokens: Vec<Option<String>>,
+    goods: Vec<Goods>,
+    /// Id and order token, as the book has them in order.
+    orders: Vec<(i64, String)>,
+    book: Book,
+    dice: Dice,
+    keys: u64,
+    log: Vec<String>,
+}
+
+impl Game {
+    pub async fn new(engine: Engine, seed: u64) -> Self {
+        let settings = [
+            ("RATE_LIMIT", "off"),
+            ("UNPAID_ORDER_TTL", "1h"),
+            ("ACCESS_TOKEN_TTL", "3000d"),
+            ("REFRESH_TOKEN_TTL", "3000d"),
+        ];
+        let shop = TestShop::with(engine, &settings).await;
+        let admin = shop.admin().await;
+        let mut customers = Vec::new();
+        for n in 0..CUSTOMERS {
+            customers.push(shop.customer(&format!("buyer{n}")).await);
+        }
+        let mut dice = Dice(seed);
+        let mut book = Book::default();
+        let mut goods = Vec::new();
+        for n in 0..THINGS {
+            let (price, on_hand) = (100 + dice.up_to(9000), dice.up_to(30));
+            goods.push(sell(&shop, &format!("Thing {n}"), price, on_hand).await);
+            book.things.push(Thing {
+                price,
+                on_hand,
+                reserved: 0,
+                on_sale: true,
+            });
+        }
+        book.carts.resize_with(SHOPPERS, Default::default);
+        Game {
+            seed,
+            shop,
+            admin,
+            customers,
+            tokens: vec![None; SHOPPERS],
+            goods,
+            orders: Vec::new(),
+            book,
+            dice,
+            keys: 0,
+            log: Vec::new(),
+        }
+    }
+
+    pub async fn play(mut self, operations: u64) {
+        for n in 1..=operations {
+            Box::pin(self.one()).await;
+            if n % LOOK == 0 || n == operations {
+                self.compare_all().await;
+            }
+        }
+    }
+
+    async fn one(&mut self) {
+        match self.dice.roll(100) {
+            0..=24 => self.add().await,
+            25..=32 => self.set().await,
+            33..=34 => self.clear().await,
+            35..=52 => self.place().await,
+            53..=58 => self.cancel().await,
+            59..=72 => self.command().await,
+            73..=83 => self.pay().await,
+            84..=88 => self.refund().await,
+            89..=92 => self.restock().await,
+            93..=95 => self.reprice().await,
+            96..=97 => self.hide_or_show().await,
+            98 => self.pass(TTL + 60).await,
+            _ => self.reopen().await,
+        }
+    }
+
+    // What shoppers do.
+
+    async fn add(&mut self) {
+        let (shopper, thing, quantity) = (self.shopper(), self.thing(), 1 + self.dice.up_to(4));
+        self.note(format!("shopper {shopper} adds {quantity} of {thing}"));
+        let body = json!({"product_id": self.goods[thing].product, "quantity": quantity});
+        let ask = self
+            .sign(shopper, self.shop.post("/api/v1/cart/items/"))
+            .json(body);
+        let answer = ask.send().await;
+        if shopper >= CUSTOMERS && !answer.header("x-cart-token").is_empty() {
+            self.tokens[shopper] = Some(answer.header("x-cart-token").to_owned());
+        }
+        let said = self.book.add(shopper, thing, quantity);
+        let status = said.map(|is_new| if is_new { 201 } else { 200 });
+        self.same(&answer, status);
+        if said.is_ok() {
+            self.same_cart(shopper, &answer.json());
+        }
+    }
+
+    async fn set(&mut self) {
+        let shopper = self.shopper();
+        let many = self.book.carts[shopper].len() as u64;
+        if many == 0 {
+            return;
+        }
+        let at = usize::try_from(self.dice.roll(many)).unwrap();
+        let thing = *self.book.carts[shopper].keys().nth(at).unwrap();
+        let quantity = self.dice.up_to(8);
+        self.note(format!("shopper {shopper} wants {quantity} of {thing}"));
+        let cart = self
+            .sign(shopper, self.shop.get("/api/v1/cart/"))
+            .expect(200)
+            .await
+            .json();
+        let items = cart["items"].as_array().unwrap();
+        let line = items
+            .iter()
+            .find(|l| l["product_id"] == self.goods[thing].product);
+        let path = format!("/api/v1/cart/items/{}/", line.unwrap()["id"]);
+        let ask = |game: &Self| {
+            let ask = game.sign(shopper, game.shop.patch(&path));
+            ask.json(json!({"quantity": quantity}))
+        };
+        let broken_off = self.broken_off(ask(self)).await;
+        let answer = ask(self).send().await;
+        let said = self.book.set(shopper, thing, quantity);
+        if broken_off && quantity == 0 && answer.status == 404 {
+            return;
+        }
+        self.same(&answer, said.map(|()| 200));
+        if said.is_ok() {
+            self.same_cart(shopper, &answer.json());
+        }
+    }
+
+    async fn clear(&mut self) {
+        let shopper = self.shopper();
+        if shopper >= CUSTOMERS && self.tokens[shopper].is_none() {
+            return;
+        }
+        self.note(format!("shopper {shopper} empties the cart"));
+        let answer = self
+            .sign(shopper, self.shop.delete("/api/v1/cart/clear/"))
+            .send()
+            .await;
+        self.book.carts[shopper].clear();
+        self.same(&answer, Ok(200));
+    }
+
+    async fn place(&mut self) {
+        let (shopper, online) = (self.shopper(), self.dice.roll(3) == 0);
+        if shopper >= CUSTOMERS && self.tokens[shopper].is_none() {
+            return;
+        }
+        let off = i64::from(self.dice.roll(20) == 0);
+        let expected = self.book.worth(shopper) + off;
+        self.keys += 1;
+        let key = format!("order-{}", self.keys);
+        self.note(format!(
+            "shopper {shopper} orders for {expected}, online: {online}"
+        ));
+        let method = if online { "sandbox" } else { "cod" };
+        let mut body = json!({"payment_method": method, "expected_total": amount(expected)});
+        if shopper >= CUSTOMERS {
+            body["email"] = json!("guest@example.org");
+        }
+        let ask = |game: &Self| {
+            let ask = game.sign(shopper, game.shop.post("/api/v1/orders/"));
+            ask.header("idempotency-key", &*key).json(body.clone())
+        };
+        self.broken_off(ask(self)).await;
+        let answer = ask(self).send().await;
+        let said = self.book.place(shopper, online, expected);
+        self.same(&answer, said.map(|()| 201));
+        if said.is_err() {
+            return;
+        }
+        if self.dice.roll(3) == 0 {
+            let again = ask(self).expect(201).await;
+            assert_eq!(
+                again.header("idempotency-replayed"),
+                "true",
+                "{}",
+                self.story()
+            );
+            assert_eq!(again.json()["id"], answer.json()["id"], "{}", self.story());
+        }
+        let order = answer.json();
+        let token = order["order_token"].as_str().unwrap_or_default();
+        self.orders
+            .push((order["id"].as_i64().unwrap(), token.to_owned()));
+        self.same_order(self.orders.len() - 1, &order);
+        // The guest's cart went with the order.
+        self.tokens[shopper] = None;
+    }
+
+    async fn cancel(&mut self) {
+        let Some(order) = self.order() else { return };
+        let by_staff = self.dice.roll(3) == 0;
+        self.note(format!("order {order} is cancelled, by staff: {by_staff}"));
+        let path = format!("/api/v1/orders/{}/cancel/", self.orders[order].0);
+        let ask = |game: &Self| match by_staff {
+            true => game.shop.post(&path).by(&game.admin),
+            false => game.of_buyer(order, game.shop.post(&path)),
+        };
+        let broken_off = self.broken_off(ask(self)).await;
+        let answer = ask(self).send().await;
+        let said = self.book.cancel(order, by_staff);
+        let done_before = broken_off && said.is_ok() && answer.status == 409;
+        if !done_before {
+            self.same(&answer, said.map(|()| 200));
+        }
+        self.jobs().await;
+        self.look_at(order).await;
+    }
+
+    // What staff does.
+
+    async fn command(&mut self) {
+        let Some(order) = self.order() else { return };
+        let word = WORDS[usize::try_from(self.dice.roll(WORDS.len() as u64)).unwrap()];
+        self.note(format!("staff: order {order} becomes {word}"));
+        let path = format!("/api/v1/orders/{}/update_status/", self.orders[order].0);
+        let ask = self.shop.patch(&path).by(&self.admin);
+        let answer = ask.json(json!({"status": word})).send().await;
+        let said = self.book.command(order, word);
+        self.same(&answer, said.map(|()| 200));
+        self.jobs().await;
+        self.look_at(order).await;
+    }
+
+    async fn refund(&mut self) {
+        let Some(order) = self.order() else { return };
+        let captured = self.book.orders[order].captured;
+        if captured == 0 {
+            return;
+        }
+        let minor = 1 + self.dice.up_to(captured + captured / 4);
+        self.note(format!("staff gives {minor} of order {order} back"));
+        let path = format!("/api/v1/payments/?order={}", self.orders[order].0);
+        let list = self
+            .shop
+            .get(&path)
+            .by(&self.admin)
+            .expect(200)
+            .await
+            .json();
+        let counts = ["succeeded", "partially_refunded", "refunded"];
+        let mut list = list["results"].as_array().unwrap().iter();
+        let payment = list
+            .find(|p| counts.contains(&p["status"].as_str().unwrap()))
+            .unwrap();
+        let path = format!("/api/v1/payments/{}/refund/", payment["id"]);
+        self.keys += 1;
+        let key = format!("refund-{}", self.keys);
+        let ask = |game: &Self| {
+            let ask = game
+                .shop
+                .post(&path)
+                .by(&game.admin)
+                .header("idempotency-key", &*key);
+            ask.json(json!({"amount": amount(minor)}))
+        };
+        self.broken_off(ask(self)).await;
+        let answer = ask(self).send().await;
+        let said = self.book.refund(order, minor);
+        match said {
+            Ok(()) => assert!(
+                answer.status.is_success(),
+                "{} {}",
+                answer.text(),
+                self.story()
+            ),
+            Err(_) => self.same(&answer, said.map(|()| 201)),
+        }
+        self.look_at(order).await;
+    }
+
+    async fn restock(&mut self) {
+        let (thing, stock) = (self.thing(), self.dice.up_to(40));
+        self.note(format!("{thing} has a stock of {stock}"));
+        self.edit(thing, json!({"stock": stock})).await;
+        let thing = &mut self.book.things[thing];
+        thing.on_hand = stock + thing.reserved;
+    }
+
+    async fn reprice(&mut self) {
+        let (thing, price) = (self.thing(), 1 + self.dice.up_to(9000));
+        self.note(format!("{thing} costs {price}"));
+        self.edit(thing, json!({"price": amount(price)})).await;
+        self.book.things[thing].price = price;
+    }
+
+    async fn hide_or_show(&mut self) {
+        let (thing, on_sale) = (self.thing(), self.dice.roll(3) > 0);
+        self.note(format!("{thing} is on sale: {on_sale}"));
+        self.edit(thing, json!({"is_active": on_sale})).await;
+        self.book.things[thing].on_sale = on_sale;
+    }
+
+    async fn edit(&self, thing: usize, change: Value) {
+        let path = format!("/api/v1/products/{}/", self.goods[thing].product);
+        self.shop
+            .patch(&path)
+            .by(&self.admin)
+            .json(change)
+            .expect(200)
+            .await;
+    }
+
+    // What comes from outside.
+
+    async fn pay(&mut self) {
+        let Some(order) = self.order() else { return };
+        let outcomes = [
+            "success",
+            "decline",
+            "doubled_webhook",
+            "lost_webhook",
+            "dispute",
+            "verify",
+            "none",
+        ];
+        let outcome = outcomes[usize::try_from(self.dice.roll(outcomes.len() as u64)).unwrap()];
+        self.note(format!("order {order} is paid: {outcome}"));
+        let body = json!({"order_id": self.orders[order].0, "provider": "sandbox"});
+        let begin = |game: &Self| {
+            let ask = game.of_buyer(order, game.shop.post("/api/v1/payments/initiate/"));
+            ask.json(body.clone())
+        };
+        self.broken_off(begin(self)).await;
+        let answer = begin(self).send().await;
+        let said = self.book.begin_payment(order);
+        self.same(&answer, said.map(|()| 200));
+        if said.is_err() || outcome == "none" {
+            return;
+        }
+        let begun = answer.json();
+        let path = begun["sandbox_reference"].as_str().unwrap();
+        let path = format!("/api/v1/payments/sandbox/{path}/");
+        let word = if outcome == "verify" {
+            "success"
+        } else {
+            outcome
+        };
+        self.shop
+            .post(&path)
+            .json(json!({"outcome": word}))
+            .expect(200)
+            .await;
+        if outcome == "verify" {
+            let ask = self.of_buyer(order, self.shop.post("/api/v1/payments/verify/"));
+            ask.json(json!({"order_id": self.orders[order].0}))
+                .expect(200)
+                .await;
+        }
+        if outcome == "lost_webhook" {
+            // It is asked for when nothing was heard for two minutes; until then nothing is known.
+            self.jobs().await;
+            self.look_at(order).await;
+            self.shop.clock.advance(Duration::from_secs(180));
+            self.book.pass(180, i64::MAX);
+        }
+        match outcome {
+            "decline" => self.book.declined(order),
+            _ => self.book.paid(order),
+        }
+        self.jobs().await;
+        self.book.pass(0, TTL);
+        self.look_at(order).await;
+    }
+
+    async fn pass(&mut self, seconds: i64) {
+        self.note(format!("{seconds} seconds pass"));
+        self.shop
+            .clock
+            .advance(Duration::from_secs(seconds.unsigned_abs()));
+        self.jobs().await;
+        self.book.pass(seconds, TTL);
+        self.compare_all().await;
+    }
+
+    async fn reopen(&mut self) {
+        self.note("the shop is closed and opened".into());
+        self.shop.reopen().await;
+    }
+
+    /// Now and then a request is broken off in the middle, and the shop dies with it.
+    async fn broken_off(&mut self, ask: Ask) -> bool {
+        if self.dice.roll(12) > 0 {
+            return false;
+        }
+        let after = Duration::from_micros(self.dice.roll(6000));
+        self.note(format!("  … and is broken off after {after:?}"));
+        drop(tokio::time::timeout(after, ask.send()).await);
+        self.shop.reopen().await;
+        true
+    }
+
+    async fn jobs(&self) {
+        shop::jobs(&self.shop.app).run_due().await.unwrap();
+    }
+
+    // Comparing.
+
+    #[track_caller]
+    fn same(&self, answer: &Answer, said: Said<u16>) {
+        let text = answer.text();
+        match said {
+            Ok(status) => assert_eq!(answer.status, status, "{text}{}", self.story()),
+            Err(code) => {
+                assert!(
+                    !answer.status.is_success(),
+                    "{code} was expected: {text}{}",
+                    self.story()
+                );
+                assert_eq!(answer.code(), code, "{text}{}", self.story());
+            }
+        }
+    }
+
+    #[track_caller]
+    fn same_cart(&self, shopper: usize, shown: &Value) {
+        let items = shown["items"].as_array().unwrap();
+        let mut seen: Vec<(i64, i64)> = items
+            .iter()
+            .map(|i| {
+                (
+                    i["product_id"].as_i64().unwrap(),
+                    i["quantity"].as_i64().unwrap(),
+                )
+            })
+            .collect();
+        seen.sort_unstable();
+        let cart = &self.book.carts[shopper];
+        let mut meant: Vec<_> = cart
+            .iter()
+            .map(|(&t, &q)| (self.goods[t].product, q))
+            .collect();
+        meant.sort_unstable();
+        assert_eq!(seen, meant, "the cart of {shopper}{}", self.story());
+        let worth = amount(self.book.worth(shopper));
+        assert_eq!(
+            shown["total_amount"],
+            json!(worth),
+            "cart of {shopper}{}",
+            self.story()
+        );
+    }
+
+    #[track_caller]
+    fn same_order(&self, order: usize, shown: &Value) {
+        let meant = &self.book.orders[order];
+        for (member, value) in [
+            ("status", meant.status().to_owned()),
+            ("payment_status", meant.payment.to_owned()),
+            ("fulfillment_status", meant.sent.to_owned()),
+            ("total_amount", amount(meant.total())),
+        ] {
+            assert_eq!(
+                shown[member],
+                json!(value),
+                "{member} of order {order}{}",
+                self.story()
+            );
+        }
+        let items = shown["items"].as_array().unwrap();
+        assert_eq!(items.len(), meant.lines.len(), "{}", self.story());
+        for line in &meant.lines {
+            let product = self.goods[line.thing].product;
+            let item = items.iter().find(|i| i["product_id"] == product).unwrap();
+            let seen = (&item["quantity"], &item["price"]);
+            let meant = (&json!(line.quantity), &json!(amount(line.price)));
+            assert_eq!(seen, meant, "order {order}{}", self.story());
+        }
+    }
+
+    async fn look_at(&self, order: usize) {
+        let path = format!("/api/v1/orders/{}/", self.orders[order].0);
+        let shown = self
+            .shop
+            .get(&path)
+            .by(&self.admin)
+            .expect(200)
+            .await
+            .json();
+        self.same_order(order, &shown);
+    }
+
+    async fn compare_all(&self) {
+        for (thing, goods) in self.book.things.iter().zip(&self.goods) {
+            let path = format!("/api/v1/products/{}/", goods.product);
+            let shown = self
+                .shop
+                .get(&path)
+                .by(&self.admin)
+                .expect(200)
+                .await
+                .json();
+            let seen = (&shown["price"], &shown["stock"], &shown["is_active"]);
+            let meant = (
+                &json!(amount(thing.price)),
+                &json!(thing.sellable()),
+                &json!(thing.on_sale),
+            );
+            assert_eq!(seen, meant, "{shown}{}", self.story());
+            let stock = crate::shopping::stock(&self.shop, *goods).await;
+            assert_eq!(
+                stock,
+                (thing.on_hand, thing.reserved),
+                "{shown}{}",
+                self.story()
+            );
+        }
+        for order in 0..self.orders.len() {
+            if self.book.orders[order].ended.is_none() || order + 20 > self.orders.len() {
+                self.look_at(order).await;
+            }
+        }
+        for shopper in (0..SHOPPERS).filter(|&s| s < CUSTOMERS || self.tokens[s].is_some()) {
+            let ask = self.sign(shopper, self.shop.get("/api/v1/cart/"));
+            self.same_cart(shopper, &ask.expect(200).await.json());
+        }
+        let many: i64 = crate::shopping::count(&self.shop, "orders").await;
+        assert_eq!(many, self.orders.len() as i64, "orders{}", self.story());
+        let conn = self.shop.app.db.read().await.unwrap();
+        let sql = "SELECT CAST(COALESCE(SUM(captured_minor), 0) AS BIGINT),
+            CAST(COALESCE(SUM(refunded_minor), 0) AS BIGINT) FROM orders";
+        let money: (i64, i64) = conn.one(sql, &[]).await.unwrap();
+        let orders = &self.book.orders;
+        let meant = (
+            orders.iter().map(|o| o.captured).sum(),
+            orders.iter().map(|o| o.refunded).sum(),
+        );
+        assert_eq!(money, meant, "money{}", self.story());
+        books_are_right(&self.shop).await;
+    }
+
+    /// How to have it again, and what led there.
+    fn story(&self) -> String {
+        let last = self.log.len().saturating_sub(12);
+        format!(
+            "\nseed {} on {}, operation {}: CARTWRIGHT_TEST_MODEL_SEEDS={}\n{}",
+            self.seed,
+            self.shop.app.db.engine(),
+            self.log.len(),
+            self.seed,
+            self.log[last..].join("\n")
+        )
+    }
+
+    // Who and what.
+
+    fn note(&mut self, what: String) {
+        self.log.push(what);
+    }
+
+    fn shopper(&mut self) -> usize {
+        usize::try_from(self.dice.roll(SHOPPERS as u64)).unwrap()
+    }
+
+    fn thing(&mut self) -> usize {
+        usize::try_from(self.dice.roll(THINGS as u64)).unwrap()
+    }
+
+    /// Mostly one of the last: there more can still happen.
+    fn order(&mut self) -> Option<usize> {
+        let many = self.orders.len();
+        let back = match self.dice.roll(4) {
+            0 => many,
+            _ => many.min(8),
+        };
+        let back = u64::try_from(back).unwrap();
+        (back > 0).then(|| many - 1 - usize::try_from(self.dice.roll(back)).unwrap())
+    }
+
+    fn sign(&self, shopper: usize, ask: Ask) -> Ask {
+        match (self.customers.get(shopper), &self.tokens[shopper]) {
+            (Some(customer), _) => ask.by(customer),
+            (None, Some(token)) => ask.header("x-cart-token", token),
+            (None, None) => ask,
+        }
+    }
+
+    fn of_buyer(&self, order: usize, ask: Ask) -> Ask {
+        match self.customers.get(self.book.orders[order].buyer) {
+            Some(customer) => ask.by(customer),
+            None => ask.header("x-order-token", &*self.orders[order].1),
+        }
+    }
+}
+
+fn amount(minor: i64) -> String {
+    format!("{}.{:02}", minor / 100, minor % 100)
+}
