@@ -53,18 +53,7 @@ pub(crate) async fn crash(
         server,
         env: Vec::new(),
     };
-    program
-        .run(&[
-            "createsuperuser",
-            "--no-input",
-            "--email",
-            admin.0,
-            "--password",
-            admin.1,
-        ])
-        .await?;
-
-    let mut running = program.start().await?;
+    let mut running = program.open(admin).await?;
     let killing = async {
         let mut restarts = Vec::new();
         for kill in 1..=kills {
@@ -135,6 +124,20 @@ pub(crate) struct Program {
 }
 
 impl Program {
+    /// Started for the first time, with an administrator.
+    pub(crate) async fn open(&self, admin: (&str, &str)) -> Result<Child> {
+        let superuser = [
+            "createsuperuser",
+            "--no-input",
+            "--email",
+            admin.0,
+            "--password",
+            admin.1,
+        ];
+        self.run(&superuser).await?;
+        self.start().await
+    }
+
     pub(crate) async fn start(&self) -> Result<Child> {
         let child = self
             .command()

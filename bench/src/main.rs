@@ -92,6 +92,11 @@ enum Verb {
         after_help = "Example:\n  DATABASE_URL=sqlite:///tmp/pay.db RATE_LIMIT=off bench pay --orders 2000 --kills 10 --admin-email admin@example.com --admin-password …"
     )]
     Pay(pay::Options),
+    /// Send signed and forged webhooks at a steady rate, and say how many were taken, late or lost
+    #[command(
+        after_help = "Example:\n  DATABASE_URL=sqlite:///tmp/events.db RATE_LIMIT=off bench events --forged 2000 --signed 20 --secs 60 --admin-email admin@example.com --admin-password …"
+    )]
+    Events(pay::EventOptions),
     /// Race: many clients buy one product until they are refused; as many orders as pieces
     #[command(
         after_help = "Example:\n  bench hot --stock 500 --clients 64 --admin-email admin@example.com --admin-password …"
@@ -163,6 +168,7 @@ async fn run(cli: Cli) -> Result<bool> {
         Verb::Replay(options) => replay::replay(options, cli.url, admin, output).await,
         Verb::Crash(options) => crash::crash(options, cli.url, admin, output).await,
         Verb::Pay(options) => pay::pay(options, cli.url, admin, output).await,
+        Verb::Events(options) => pay::events(options, cli.url, admin, output).await,
         Verb::Verify { log } => verify::verify(cli.url, admin, &log, output).await,
         Verb::Hot(options) => races::hot(options, Race::new(cli.url, admin).await?, output).await,
         Verb::SameCart(options) => {

@@ -1,9 +1,14 @@
 //! `bench pay`: many orders paid at a bank of our own, at random outcomes, while the server is killed again and again.
 //!
 //! The bank speaks as Razorpay does and keeps its book in this process, so it survives every kill. Afterwards each
-//! order must agree with it: no money uncounted, none counted twice, none kept of an order that is over.
+//! order must agree with it: no money uncounted, none counted twice, none kept of an order that is over. With
+//! `--at sandbox` the shop's own sandbox is the bank; its book lies in the shop's database, which makes a weaker proof.
 
 mod bank;
+mod events;
+mod sandbox;
+
+pub(crate) use events::{Options as EventOptions, events};
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -37,6 +42,26 @@ pub(crate) struct Options {
     /// The same seed is the same outcomes
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Where they are paid
+    #[arg(long, value_enum, default_value_t = Place::Bank)]
+    at: Place,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Place {
+    /// A bank in this process, speaking as Razorpay does
+    Bank,
+    /// The shop's sandbox
+    Sandbox,
+}
+
+/// An order, and how it was paid.
+#[derive(Clone)]
+struct Placed {
+    id: i64,
+    outcome: String,
+    /// The provider's name of the attempt.
+    reference: String,
 }
 
 /// What the buyer does.
@@ -84,16 +109,7 @@ pub(crate) async fn pay(
         server,
         env: bank.settings(),
     };
-    let superuser = [
-        "createsuperuser",
-        "--no-input",
-        "--email",
-        admin.0,
-        "--password",
-        admin.1,
-    ];
-    program.run(&superuser).await?;
-    let mut running = program.start().await?;
+    let mut running = program.open(admin).await?;
     let mut boss = server.signed_in(admin.0, admin.1).await?;
     let stock = options.orders * 10;
     let product = json!({"name": "Paid thing", "price": "19.99", "stock": stock});
@@ -110,19 +126,16 @@ pub(crate) async fn pay(
             let mut buyer = server.customer(number, &email).await?;
             let mut staff = boss.again(number + options.buyers);
             while let Some(at) = jobs.next() {
-                let outcome =
-                    OUTCOMES[usize::try_from(mixed(options.seed, at) % OUTCOMES.len() as u64)?];
-                let order = buy(
-                    server,
-                    &bank,
-                    &mut buyer,
-                    &mut staff,
-                    &product,
-                    outcome,
-                    &format!("{run}-{at}"),
-                )
-                .await?;
-                placed.borrow_mut().push((order, outcome));
+                let (chance, key) = (mixed(options.seed, at), format!("{run}-{at}"));
+                let order = place(server, &mut buyer, &product, &key).await?;
+                let done = match options.at {
+                    Place::Bank => {
+                        let outcome = OUTCOMES[usize::try_from(chance % OUTCOMES.len() as u64)?];
+                        buy(&bank, &mut buyer, &mut staff, order, outcome, &key).await?
+                    }
+                    Place::Sandbox => sandbox::buy(server, &mut buyer, order, chance).await?,
+                };
+                placed.borrow_mut().push(done);
             }
             Ok(())
         },
@@ -143,12 +156,12 @@ pub(crate) async fn pay(
     tokio::try_join!(buying, killing)?;
     let paid_in = since.elapsed();
     let placed = placed.into_inner();
-    let problems = settled(&bank, &mut boss, &placed).await?;
+    let problems = settled(options.at, &bank, &mut boss, &placed).await?;
     program.run(&["check"]).await?;
     running.kill().await?;
 
     let summary = json!({
-        "orders": placed.len(), "kills": options.kills, "payments": bank.payments(), "refunds": bank.refunds(),
+        "at": if options.at == Place::Bank { "bank" } else { "sandbox" }, "orders": placed.len(), "kills": options.kills, "payments": bank.payments(), "refunds": bank.refunds(),
         "seconds": paid_in.as_secs_f64(), "settled_after_seconds": since.elapsed().as_secs_f64(), "problems": problems,
     });
     output.print(&summary, || {
@@ -158,11 +171,13 @@ pub(crate) async fn pay(
             paid_in.as_secs_f64(),
             options.kills
         );
-        say!(
-            "The bank     {} payments, {} refunds",
-            summary["payments"],
-            summary["refunds"]
-        );
+        if options.at == Place::Bank {
+            say!(
+                "The bank     {} payments, {} refunds",
+                summary["payments"],
+                summary["refunds"]
+            );
+        }
         problems
             .iter()
             .take(20)
@@ -179,16 +194,8 @@ pub(crate) async fn pay(
     Ok(problems.is_empty())
 }
 
-/// One order from the cart to what the outcome brings. The order's id.
-async fn buy(
-    server: Server,
-    bank: &Bank,
-    buyer: &mut Caller,
-    staff: &mut Caller,
-    product: &Value,
-    outcome: Outcome,
-    key: &str,
-) -> Result<i64> {
+/// An order of one piece; its id.
+async fn place(server: Server, buyer: &mut Caller, product: &Value, key: &str) -> Result<i64> {
     let line = json!({"product_id": product, "quantity": 1});
     let order = loop {
         insist(server, buyer, Ask::post("cart/items/", &line)).await?;
@@ -200,16 +207,34 @@ async fn buy(
             Err(error) => return Err(error),
         }
     };
-    let id = order["id"].as_i64().context("an order without id")?;
-    if matches!(outcome, Outcome::AnswerCut) {
-        bank.cut_next();
-    }
+    order["id"].as_i64().context("an order without id")
+}
+
+/// Begins to pay an order at the bank; what the shop answered, and the bank's name of the order.
+async fn begin(server: Server, buyer: &mut Caller, id: i64) -> Result<(Value, String)> {
     let begin = json!({"order_id": id, "provider": "razorpay"});
     let begun = insist(server, buyer, Ask::post("payments/initiate/", &begin)).await?;
     let reference = begun["razorpay_order_id"]
         .as_str()
         .context("no Razorpay order")?
         .to_owned();
+    Ok((begun, reference))
+}
+
+/// What the outcome brings, from the beginning of a payment on.
+async fn buy(
+    bank: &Bank,
+    buyer: &mut Caller,
+    staff: &mut Caller,
+    id: i64,
+    outcome: Outcome,
+    key: &str,
+) -> Result<Placed> {
+    let server = bank.server();
+    if matches!(outcome, Outcome::AnswerCut) {
+        bank.cut_next();
+    }
+    let (begun, reference) = begin(server, buyer, id).await?;
     let hint = |payment: &str| {
         json!({"order_id": id, "razorpay_order_id": reference, "razorpay_payment_id": payment,
             "razorpay_signature": bank.signature(&reference, payment)})
@@ -266,7 +291,11 @@ async fn buy(
             insist(server, staff, Ask::post(&path, &all).keyed(key)).await?;
         }
     }
-    Ok(id)
+    Ok(Placed {
+        id,
+        outcome: format!("{outcome:?}"),
+        reference,
+    })
 }
 
 /// Asks until there is a 2xx answer; what a repetition cannot mend is an error.
@@ -293,16 +322,25 @@ async fn insist(server: Server, caller: &mut Caller, ask: Ask<'_>) -> Result<Val
 }
 
 /// Waits until every order agrees with the bank, and says what does not in the end.
-async fn settled(bank: &Bank, boss: &mut Caller, placed: &[(i64, Outcome)]) -> Result<Vec<String>> {
+async fn settled(
+    at: Place,
+    bank: &Bank,
+    boss: &mut Caller,
+    placed: &[Placed],
+) -> Result<Vec<String>> {
     let since = Instant::now();
-    let mut open: Vec<(i64, Outcome)> = placed.to_vec();
+    let mut open = placed.to_vec();
     loop {
         let mut problems = Vec::new();
         let mut left = Vec::new();
-        for (id, outcome) in open {
-            if let Some(problem) = compare(bank, boss, id).await? {
-                problems.push(format!("order {id} ({outcome:?}): {problem}"));
-                left.push((id, outcome));
+        for order in open {
+            let problem = match at {
+                Place::Bank => compare(bank, boss, order.id).await?,
+                Place::Sandbox => sandbox::compare(boss, &order).await?,
+            };
+            if let Some(problem) = problem {
+                problems.push(format!("order {} ({}): {problem}", order.id, order.outcome));
+                left.push(order);
             }
         }
         if problems.is_empty() || since.elapsed() > PATIENCE {

@@ -27,6 +27,13 @@ pub(crate) struct Bank {
     book: Arc<Mutex<Book>>,
 }
 
+/// By whom an event is signed.
+#[derive(Clone, Copy)]
+pub(crate) enum Secret {
+    Ours,
+    Forged,
+}
+
 #[derive(Default)]
 struct Book {
     made: u64,
@@ -66,6 +73,11 @@ impl Bank {
         Ok(Bank { url, server, book })
     }
 
+    /// The shop that it works for.
+    pub(crate) fn server(&self) -> Server {
+        self.server
+    }
+
     /// With which the server finds it.
     pub(crate) fn settings(&self) -> Vec<(&'static str, String)> {
         vec![
@@ -99,19 +111,7 @@ impl Bank {
 
     /// Sends the event about a payment so often, each until it is taken.
     pub(crate) fn tells(&self, payment: &str, times: usize) {
-        let payment = self.book().payments[payment].clone();
-        let kind = format!("payment.{}", payment["status"].as_str().unwrap_or_default());
-        let body =
-            json!({"event": kind, "entity": "event", "payload": {"payment": {"entity": payment}}})
-                .to_string();
-        let request = format!(
-            "POST /api/v1/payments/webhook/ HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\n\
-             x-razorpay-signature: {}\r\nx-razorpay-event-id: evt_{}_{kind}\r\ncontent-length: {}\r\n\r\n{body}",
-            self.server.0,
-            signed(WEBHOOK_SECRET, body.as_bytes()),
-            payment["id"].as_str().unwrap_or_default(),
-            body.len(),
-        );
+        let request = self.event(payment);
         for _ in 0..times {
             let (request, server) = (request.clone(), self.server);
             tokio::spawn(async move {
@@ -122,6 +122,37 @@ impl Bank {
                 }
             });
         }
+    }
+
+    /// The request that tells of a payment.
+    pub(crate) fn event(&self, payment: &str) -> String {
+        let payment = self.book().payments[payment].clone();
+        let kind = format!("payment.{}", payment["status"].as_str().unwrap_or_default());
+        let name = format!("evt_{}_{kind}", payment["id"].as_str().unwrap_or_default());
+        let body =
+            json!({"event": kind, "entity": "event", "payload": {"payment": {"entity": payment}}})
+                .to_string();
+        let signature = signed(WEBHOOK_SECRET, body.as_bytes());
+        event_request(self.server, &name, &body, &signature)
+    }
+
+    /// The request that tells of a payment nobody knows, signed rightly or by somebody else.
+    pub(crate) fn strange_event(&self, number: usize, secret: Secret) -> String {
+        let body = json!({"event": "payment.captured", "entity": "event", "payload": {"payment": {"entity": {
+            "id": format!("pay_strange{number}"), "entity": "payment", "amount": 1999, "currency": "USD",
+            "status": "captured", "order_id": "order_strange", "method": "card"}}}})
+        .to_string();
+        let secret = match secret {
+            Secret::Ours => WEBHOOK_SECRET,
+            Secret::Forged => "forged",
+        };
+        let signature = signed(secret, body.as_bytes());
+        event_request(
+            self.server,
+            &format!("evt_strange{number}"),
+            &body,
+            &signature,
+        )
     }
 
     /// What the browser of who paid brings back.
@@ -258,6 +289,15 @@ fn answer(book: &mut Book, parts: &[&str], body: &Value, once: &str) -> (u16, Va
         }
         _ => refused(),
     }
+}
+
+fn event_request(server: Server, name: &str, body: &str, signature: &str) -> String {
+    format!(
+        "POST /api/v1/payments/webhook/ HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\n\
+         x-razorpay-signature: {signature}\r\nx-razorpay-event-id: {name}\r\ncontent-length: {}\r\n\r\n{body}",
+        server.0,
+        body.len(),
+    )
 }
 
 fn signed(secret: &str, message: &[u8]) -> String {
