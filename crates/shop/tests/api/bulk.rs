@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::shopping::at_once;
 use crate::support::{Person, TestShop};
 
 const BULK: &str = "/api/v1/products/bulk/";
@@ -44,6 +45,28 @@ async fn goods(shop: &TestShop, admin: &Person) {
 }
 
 both! {
+    /// ID-01, ID-02, ID-03, ID-06
+    async fn the_same_key_changes_them_once(shop: TestShop) {
+        let admin = shop.admin().await;
+        goods(&shop, &admin).await;
+        let keyed = |body: Value| shop.post(BULK).by(&admin).json(body).header("idempotency-key", "k1");
+        let more = || json!({"skus": ["H"], "price": {"delta": "1.00"}, "stock": {"delta": -1}});
+        keyed(json!({"skus": ["none"], "price": {"delta": 1}})).expect(400).await;
+        let first = keyed(more()).expect(200).await;
+        let again = keyed(more()).expect(200).await;
+        assert_eq!(again.header("idempotency-replayed"), "true");
+        assert_eq!(again.json(), first.json());
+        assert_eq!(shown(&shop, 1).await, ("11.00".into(), 4));
+        assert_eq!(keyed(json!({"skus": ["H"], "stock": {"set": 1}})).expect(422).await.code(), "idempotency_key_reused");
+        // What is only shown uses no key up.
+        let preview = shop.post(&format!("{BULK}?dry_run=1")).by(&admin).header("idempotency-key", "k2");
+        preview.json(more()).expect(200).await;
+        let many = at_once((0..8).map(|_| shop.post(BULK).by(&admin).json(more()).header("idempotency-key", "k2"))).await;
+        assert!(many.iter().all(|answer| answer.status == 200 || answer.code() == "idempotency_in_progress"), "{}", many[0].text());
+        assert_eq!(shown(&shop, 1).await, ("12.00".into(), 3));
+        sound(&shop).await;
+    }
+
     async fn prices_and_stock_change_for_all_that_is_meant(shop: TestShop) {
         let admin = shop.admin().await;
         goods(&shop, &admin).await;

@@ -82,6 +82,27 @@ async fn shown(shop: &TestShop, product: i64) -> Value {
 }
 
 both! {
+    async fn pictures_come_and_go_on_the_product_that_was_seen(shop: TestShop) {
+        let admin = shop.admin().await;
+        let product = shop.product(&admin, "5.00", 9).await;
+        let path = format!("/api/v1/products/{}/", product.id);
+        let tag = async || shop.get(&path).by(&admin).expect(200).await.header("etag").to_owned();
+        let file = picture(40, 20, ImageFormat::Png);
+        let old = tag().await;
+        let id = upload(&shop, &admin, product.id).await;
+        let refused = uploading(&shop, &admin, product.id, &file).header("if-match", &old).expect(412).await;
+        assert_eq!(refused.code(), "precondition_failed");
+        let delete = |tag: &str| shop.delete(&format!("{path}images/{id}/")).by(&admin).header("if-match", tag);
+        delete(&old).expect(412).await;
+        let new = tag().await;
+        uploading(&shop, &admin, product.id, &file).header("if-match", &new).expect(201).await;
+        delete(&new).expect(412).await;
+        delete(&tag().await).expect(204).await;
+        uploading(&shop, &admin, product.id, &file).header("if-match", "x").expect(400).await;
+        let left = shop.get(&path).expect(200).await.json();
+        assert_eq!(left["images"].as_array().unwrap().len(), 1);
+    }
+
     async fn a_product_comes_with_its_picture_in_one_form(shop: TestShop) {
         let admin = shop.admin().await;
         let texts = [

@@ -1,21 +1,21 @@
 //! `POST products/bulk/`.
 
 use axum::extract::State;
+use axum::http::HeaderName;
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::change::{Change, Filter, PriceChange, Selection, StockChange};
-use super::change_products::{Changed, change_products, preview_products};
+use super::change_products::{Changed, Done, Repeat, change_products, preview_products};
 use crate::app::App;
 use crate::caller::Admin;
 use crate::catalog::products::input::Stock;
 use crate::error::{Code, Error, Result};
-use crate::http::answer::ok;
-use crate::http::extract::{Field, In, Node, Query, Reader};
+use crate::http::extract::{Field, Keyed, Node, Query, Reader};
 use crate::http::schema::Schemas;
-use crate::http::{Op, Routes};
+use crate::http::{Op, Routes, WithHeader, json_text, ok};
 use crate::ids::{ProductId, VariantId};
 use crate::values::{Decimal, Key, Price, Text};
 use crate::{input, query};
@@ -30,10 +30,10 @@ pub(in crate::catalog) fn routes() -> Routes {
         "/products/bulk/",
         change,
         Op::new("change_products", "Change prices and stock of many products: all or nothing")
-            .describe("Name products by `ids`, `variant_ids` or `skus`, or take all that a `filter` finds (an empty one: everything), at most 10 000 variants. With `?dry_run=1` nothing is written and the answer is the same.")
+            .describe("Name products by `ids`, `variant_ids` or `skus`, or take all that a `filter` finds (an empty one: everything), at most 10 000 variants. With `?dry_run=1` nothing is written and the answer is the same; an `Idempotency-Key` counts for what is written.")
             .admin()
             .query::<BulkQuery>()
-            .body::<BulkIn>()
+            .keyed_body::<BulkIn>()
             .answers::<BulkOut>(200),
     )
 }
@@ -160,27 +160,39 @@ async fn change(
     State(app): State<App>,
     admin: Admin,
     Query(query): Query<BulkQuery>,
-    In(body): In<BulkIn>,
+    Keyed { key, body }: Keyed<BulkIn>,
 ) -> Result<Response> {
-    let dry_run = query.dry_run == Some(true);
     let (selection, change) = read(body)?;
-    let all = match dry_run {
-        true => preview_products(&app, &selection, change).await?,
-        false => change_products(&app, &admin, &selection, change).await?,
+    if query.dry_run == Some(true) {
+        let all = preview_products(&app, &selection, change).await?;
+        return Ok(ok(&BulkOut::new(&app, true, &all)));
+    }
+    let answer = |all: &[Changed]| {
+        serde_json::to_string(&BulkOut::new(&app, false, all)).map_err(Error::internal)
     };
-    Ok(ok(&BulkOut::new(&app, dry_run, all)))
+    let repeat = key.as_ref().map(|key| Repeat {
+        key,
+        answer: &answer,
+    });
+    Ok(
+        match change_products(&app, &admin, &selection, change, repeat).await? {
+            Done::Now(all) => ok(&BulkOut::new(&app, false, &all)),
+            Done::Before { answer } => json_text(200, answer)
+                .with_header(HeaderName::from_static("idempotency-replayed"), "true"),
+        },
+    )
 }
 
 impl BulkOut {
-    fn new(app: &App, dry_run: bool, all: Vec<Changed>) -> Self {
+    fn new(app: &App, dry_run: bool, all: &[Changed]) -> Self {
         let meant = all.len();
-        let moved: Vec<Changed> = all.into_iter().filter(|changed| !changed.stays()).collect();
+        let moved: Vec<&Changed> = all.iter().filter(|changed| !changed.stays()).collect();
         let mut products: Vec<ProductId> = moved
             .iter()
             .map(|changed| changed.before.product_id)
             .collect();
         products.dedup();
-        let change = |changed: &Changed| ChangeOut {
+        let change = |changed: &&Changed| ChangeOut {
             product_id: changed.before.product_id,
             variant_id: changed.before.id,
             name: changed.before.name.clone(),

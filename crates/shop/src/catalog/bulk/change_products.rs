@@ -15,6 +15,7 @@ use crate::catalog::products::filter::Filter;
 use crate::catalog::search::{self, Matching};
 use crate::catalog::{self, memory};
 use crate::error::{Error, Result};
+use crate::idempotency::{self, Claim, IdempotencyKey};
 use crate::ids::{ProductId, VariantId};
 use crate::{inventory, transact};
 
@@ -31,6 +32,23 @@ pub struct Changed {
     pub stock: i64,
 }
 
+/// A request that may come twice, and how its answer is written down for the second time.
+#[derive(Clone, Copy)]
+pub struct Repeat<'a> {
+    pub key: &'a IdempotencyKey,
+    pub answer: &'a (dyn Fn(&[Changed]) -> Result<String> + Sync),
+}
+
+pub enum Done {
+    Now(Vec<Changed>),
+    /// It was done before; this was answered.
+    Before {
+        answer: String,
+    },
+}
+
+const OPERATION: &str = "change_products";
+
 /// All or nothing. Every product that changes has its entry in the audit log.
 ///
 /// # Errors
@@ -40,10 +58,16 @@ pub async fn change_products(
     by: &Admin,
     selection: &Selection,
     change: Change,
-) -> Result<Vec<Changed>> {
+    repeat: Option<Repeat<'_>>,
+) -> Result<Done> {
     let filter = filter(app, selection).await?;
-    let now = app.clock.now();
-    let all = transact!(app.db, tx => {
+    let (now, scope) = (app.clock.now(), format!("user:{}", by.user.id));
+    transact!(app.db, tx => {
+        if let Some(Repeat { key, .. }) = repeat
+            && let Claim::Replay { answer, .. } = idempotency::claim(tx, &scope, OPERATION, key, now).await?
+        {
+            return Ok(Done::Before { answer });
+        }
         catalog::store::bump_generation(tx).await?;
         let all = plan(app, tx, selection, &filter, change).await?;
         let moved = |changed: &&Changed| !changed.stays();
@@ -76,9 +100,11 @@ pub async fn change_products(
             audit::record(tx, by, Action::ProductUpdated, product, change, now).await
         });
         try_join_all(entries).await?;
-        Ok(all)
-    })?;
-    Ok(all)
+        if let Some(Repeat { key, answer }) = repeat {
+            idempotency::keep(tx, &scope, OPERATION, key, 200, &answer(&all)?).await?;
+        }
+        Ok(Done::Now(all))
+    })
 }
 
 /// What [`change_products`] would do now.

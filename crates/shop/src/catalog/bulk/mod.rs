@@ -6,5 +6,5 @@ mod change_products;
 pub(super) mod store;
 
 pub use change::{Change, Filter, PriceChange, Selection, StockChange};
-pub use change_products::{Changed, change_products, preview_products};
+pub use change_products::{Changed, Done, Repeat, change_products, preview_products};
 pub use store::Listed;

@@ -7,27 +7,30 @@ use crate::app::App;
 use crate::audit::{self, Action};
 use crate::caller::Admin;
 use crate::catalog;
-use crate::catalog::products::{claim_product, find_product};
+use crate::catalog::products::{Product, claim_product, find_product, still_as};
 use crate::error::{Error, Result};
+use crate::precondition::AsSeen;
 use crate::values::Key;
 use crate::{media, transact};
 
 /// Behind those that are there; the main one where there was none.
 ///
 /// # Errors
-/// 404, 400 `invalid_image`, 413, 503, or a product that has enough of them.
+/// 404, 400 `invalid_image`, 412, 413, 503, or a product that has enough of them.
 pub async fn add_image(
     app: &App,
     by: &Admin,
     key: &Key,
     alt: &str,
     upload: Bytes,
+    seen: AsSeen<'_, Product>,
 ) -> Result<ProductImage> {
     find_product(app, key, true).await?;
     let file = media::keep_picture(app, upload).await?;
     let now = app.clock.now();
     let image = transact!(app.db, tx => {
         catalog::store::bump_generation(tx).await?;
+        still_as(tx, key, seen).await?;
         let old = claim_product(tx, key, now).await?;
         if old.images.len() >= MAX_IMAGES {
             let detail = format!("A product has at most {MAX_IMAGES} images.");

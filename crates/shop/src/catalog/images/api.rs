@@ -10,9 +10,10 @@ use super::add_image::add_image;
 use super::delete_image::delete_image;
 use crate::app::App;
 use crate::caller::Admin;
+use crate::catalog::products::api::as_seen;
 use crate::error::{Code, Error, Result};
 use crate::http::answer::{created, no_content};
-use crate::http::extract::{Form, PathKey, SubId};
+use crate::http::extract::{Form, IfMatch, PathKey, SubId};
 use crate::http::{Op, Routes};
 use crate::ids::ImageId;
 use crate::media::{self, Size};
@@ -27,6 +28,7 @@ pub(in crate::catalog) fn routes() -> Routes {
             Op::new("add_product_image", "Upload a picture of a product")
                 .describe("A form with the file as `image`, and with `alt`, what the picture shows. It is written anew, without what cameras add, and gets three thumbnails.")
                 .admin()
+                .conditional()
                 .uploads("image")
                 .answers::<ImageOut>(201),
         )
@@ -35,6 +37,7 @@ pub(in crate::catalog) fn routes() -> Routes {
             delete,
             Op::new("delete_product_image", "Take a picture away from a product")
                 .admin()
+                .conditional()
                 .answers_nothing(204),
         )
 }
@@ -82,13 +85,16 @@ async fn add(
     State(app): State<App>,
     admin: Admin,
     PathKey(key): PathKey,
+    if_match: IfMatch,
     form: Form,
 ) -> Result<Response> {
     let alt = form.text("alt").unwrap_or_default().trim();
     let too_long = alt.chars().count() > MAX_ALT;
     match &form.file {
         Some(file) if !too_long => {
-            let image = add_image(&app, &admin, &key, alt, file.clone()).await?;
+            let look = as_seen(&app, &if_match);
+            let seen = if_match.given(&look);
+            let image = add_image(&app, &admin, &key, alt, file.clone(), seen).await?;
             Ok(created(&ImageOut::new(&app, &image)))
         }
         file => {
@@ -110,7 +116,9 @@ async fn delete(
     admin: Admin,
     PathKey(key): PathKey,
     SubId(image): SubId<ImageId>,
+    if_match: IfMatch,
 ) -> Result<Response> {
-    delete_image(&app, &admin, &key, image).await?;
+    let look = as_seen(&app, &if_match);
+    delete_image(&app, &admin, &key, image, if_match.given(&look)).await?;
     Ok(no_content())
 }

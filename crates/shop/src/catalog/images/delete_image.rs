@@ -5,17 +5,25 @@ use crate::app::App;
 use crate::audit::{self, Action};
 use crate::caller::Admin;
 use crate::catalog;
-use crate::catalog::products::claim_product;
+use crate::catalog::products::{Product, claim_product, still_as};
 use crate::error::{Error, Result};
 use crate::ids::ImageId;
+use crate::precondition::AsSeen;
 use crate::transact;
 use crate::values::Key;
 
 /// Variants lose it too; when it was the main one, the next takes its place.
-pub async fn delete_image(app: &App, by: &Admin, key: &Key, image: ImageId) -> Result<()> {
+pub async fn delete_image(
+    app: &App,
+    by: &Admin,
+    key: &Key,
+    image: ImageId,
+    seen: AsSeen<'_, Product>,
+) -> Result<()> {
     let now = app.clock.now();
     transact!(app.db, tx => {
         catalog::store::bump_generation(tx).await?;
+        still_as(tx, key, seen).await?;
         let old = claim_product(tx, key, now).await?;
         let gone = old.images.iter().find(|other| other.id == image).ok_or_else(Error::not_found)?;
         store::delete(tx, old.id, image).await?;

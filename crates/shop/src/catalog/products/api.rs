@@ -487,7 +487,10 @@ async fn delete(
 }
 
 /// As an admin or as anybody saw it: both are the same product.
-fn as_seen(app: &App, if_match: &IfMatch) -> impl Fn(&Product) -> Result<()> + Sync {
+pub(in crate::catalog) fn as_seen(
+    app: &App,
+    if_match: &IfMatch,
+) -> impl Fn(&Product) -> Result<()> + Sync {
     move |product| {
         if_match.check(&[
             ProductOut::whole(app, product.clone()),

@@ -22,5 +22,5 @@ pub use delete_product::delete_product;
 pub(crate) use import_products::{ImportedProduct, import_products, preview_products};
 pub use plan::{Choices, VariantWish, Wish};
 pub use product::{CategoryLabel, MAX_PRICE, Product, ProductOption, Variant};
-pub(super) use update_product::claim_product;
 pub use update_product::update_product;
+pub(super) use update_product::{claim_product, still_as};

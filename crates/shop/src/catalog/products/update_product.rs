@@ -42,7 +42,11 @@ pub async fn update_product(
 }
 
 /// Holds the product's stock, where its look matters; other writers of the product wait for the generation row.
-pub(super) async fn still_as(tx: &Tx, key: &Key, seen: AsSeen<'_, Product>) -> Result<()> {
+pub(in crate::catalog) async fn still_as(
+    tx: &Tx,
+    key: &Key,
+    seen: AsSeen<'_, Product>,
+) -> Result<()> {
     let Some(seen) = seen else { return Ok(()) };
     let find = || store::find_product(tx, key);
     let product = find().await?.ok_or_else(Error::not_found)?;

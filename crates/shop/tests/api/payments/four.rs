@@ -6,8 +6,8 @@ use db::args;
 use serde_json::{Value, json};
 
 use super::Paying;
-use crate::support::Ask;
 use crate::support::providers::{StandIn, bkash, paypal, razorpay, stripe};
+use crate::support::{Ask, TestShop};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum P {
@@ -50,10 +50,15 @@ pub type Event = (Vec<(&'static str, String)>, String);
 
 impl Four {
     pub async fn on(engine: db::Engine) -> Self {
-        let razorpay = StandIn::start(razorpay::answer).await;
-        let stripe = StandIn::start(stripe::answer).await;
-        let paypal = StandIn::start(paypal::answer).await;
-        let bkash = StandIn::start(bkash::answer).await;
+        Self::in_shop(async |settings| TestShop::with(engine, settings).await).await
+    }
+
+    /// In a shop that `open` makes with the settings that all four need.
+    pub async fn in_shop(open: impl AsyncFnOnce(&[(&str, &str)]) -> TestShop) -> Self {
+        let razorpay = StandIn::start(razorpay::answer, razorpay::DESCRIPTIONS).await;
+        let stripe = StandIn::start(stripe::answer, stripe::DESCRIPTIONS).await;
+        let paypal = StandIn::start(paypal::answer, paypal::DESCRIPTIONS).await;
+        let bkash = StandIn::start(bkash::answer, bkash::DESCRIPTIONS).await;
         let settings = [
             ("CURRENCY", "BDT"),
             ("PROVIDER_TIMEOUT", "1s"),
@@ -84,8 +89,9 @@ impl Four {
             ("BKASH_PASSWORD", "bkash_password"),
             ("BKASH_SNS_TOPIC_ARN", bkash::TOPIC),
             ("BKASH_SHORT_CODE", bkash::SHORT_CODE),
+            ("ACCESS_TOKEN_TTL", "20d"),
         ];
-        let paying = Paying::with(engine, &settings).await;
+        let paying = Paying::in_shop(open(&settings).await).await;
         Four {
             paying,
             razorpay,

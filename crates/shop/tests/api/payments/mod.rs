@@ -4,6 +4,8 @@ mod four;
 mod providers;
 mod reconciler;
 mod sandbox;
+mod stand_ins;
+mod trips;
 mod webhooks;
 
 use db::args;
@@ -30,7 +32,10 @@ impl Paying {
     async fn with(engine: db::Engine, settings: &[(&str, &str)]) -> Self {
         let mut all = vec![("ACCESS_TOKEN_TTL", "20d")];
         all.extend_from_slice(settings);
-        let shop = TestShop::with(engine, &all).await;
+        Self::in_shop(TestShop::with(engine, &all).await).await
+    }
+
+    async fn in_shop(shop: TestShop) -> Self {
         Paying {
             boss: Buyer::Customer(admin(&shop).await),
             ada: Buyer::Customer(customer(&shop, "ada").await),

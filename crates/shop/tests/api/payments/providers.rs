@@ -107,7 +107,7 @@ both! {
         }
         let (order, reference) = s.begun(P::Paypal).await;
         s.buyer_pays(P::Paypal, &reference);
-        s.paypal.state.book.lock().unwrap().wanted.get_mut(&reference).unwrap()["purchase_units"][0]["payee"]["merchant_id"] = json!("THIEF");
+        s.paypal.state.book.lock().unwrap().wanted.get_mut(&reference).unwrap()["purchase_units"][0]["payee"]["merchant_id"] = json!("THEFT2THEFT2T");
         assert_eq!(code(&s.verify(s.proof(P::Paypal, &order, &reference)).expect(409).await), "payment_mismatch");
         let (order, reference) = s.begun(P::Bkash).await;
         s.buyer_pays(P::Bkash, &reference);

@@ -295,6 +295,25 @@ both! {
         assert_eq!(s.stands(&order).await, paid());
     }
 
+    /// WH-16: topics sign with SHA-1 by default.
+    async fn amazons_first_way_of_signing_counts_too(s: Four) {
+        let (order, reference) = s.begun(P::Bkash).await;
+        assert_eq!(s.payment_id(&order).await, json!(1));
+        s.buyer_pays(P::Bkash, &reference);
+        let right = bkash::first_way(&s.bkash.url);
+        for (name, value) in [("SignatureVersion", json!("2")), ("MessageId", json!("first-wax")), ("Timestamp", json!("2026-03-01T12:00:01.000Z"))] {
+            let mut wrong = right.clone();
+            wrong[name] = value;
+            assert_eq!(code(&s.send(P::Bkash, &bkash_event(&wrong)).expect(400).await), "invalid_signature", "{name}");
+        }
+        let mut other = bkash::notification(&s.bkash.url, "m1", &json!({}));
+        other["SignatureVersion"] = json!("1");
+        assert_eq!(code(&s.send(P::Bkash, &bkash_event(&other)).expect(400).await), "invalid_signature");
+        assert_eq!(s.stands(&order).await.0, "pending");
+        s.send(P::Bkash, &bkash_event(&right)).expect(200).await;
+        assert_eq!(s.stands(&order).await, paid());
+    }
+
     /// WH-19
     async fn a_flood_of_forged_events_keeps_no_genuine_one_out(s: Four) {
         let (order, reference) = s.begun(P::Razorpay).await;

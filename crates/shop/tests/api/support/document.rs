@@ -7,6 +7,7 @@ use serde_json::Value;
 use shop::http::aliases;
 
 use super::Answer;
+use super::schema::fits;
 
 pub static OPENAPI: LazyLock<Value> = LazyLock::new(shop::http::openapi::document);
 
@@ -48,7 +49,7 @@ pub fn check(method: &Method, path: &str, answer: &Answer) {
     );
     if kind.ends_with("json")
         && answer.header("content-encoding").is_empty()
-        && let Err(fault) = fits(&answer.json(), schema, "")
+        && let Err(fault) = fits(&OPENAPI, &answer.json(), schema)
     {
         panic!(
             "{} answered what does not fit its schema: {fault}\n{}",
@@ -88,91 +89,4 @@ fn matches(template: &str, path: &str) -> bool {
             .iter()
             .zip(&path)
             .all(|(part, given)| part == given || part.starts_with('{') && !given.is_empty())
-}
-
-/// As much of JSON schema as our schemas use.
-fn fits(value: &Value, schema: &Value, at: &str) -> Result<(), String> {
-    if let Some(reference) = schema["$ref"].as_str() {
-        let name = reference.rsplit('/').next().unwrap_or_default();
-        let known = &OPENAPI["components"]["schemas"][name];
-        return if known.is_object() {
-            fits(value, known, at)
-        } else {
-            Err(format!("{at}: no schema {name}"))
-        };
-    }
-    for choice in ["oneOf", "anyOf"] {
-        if let Some(schemas) = schema[choice].as_array() {
-            let faults: Vec<_> = schemas
-                .iter()
-                .filter_map(|schema| fits(value, schema, at).err())
-                .collect();
-            if faults.len() == schemas.len() {
-                return Err(faults.join(" / "));
-            }
-        }
-    }
-    for schema in schema["allOf"].as_array().into_iter().flatten() {
-        fits(value, schema, at)?;
-    }
-    let kinds: Vec<&str> = match &schema["type"] {
-        Value::String(kind) => vec![kind],
-        Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
-    };
-    if !kinds.is_empty() && !kinds.iter().any(|kind| is_a(value, kind)) {
-        return Err(format!("{at}: {value} is not {}", kinds.join(" or ")));
-    }
-    if let Some(words) = schema["enum"].as_array()
-        && !words.contains(value)
-    {
-        return Err(format!("{at}: {value} is not one of {words:?}"));
-    }
-    if let Value::Object(members) = value {
-        for name in schema["required"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-        {
-            if !members.contains_key(name) {
-                return Err(format!("{at}: {name} is missing"));
-            }
-        }
-        let declared = schema["properties"].as_object();
-        for (name, value) in members {
-            match declared.and_then(|declared| declared.get(name)) {
-                Some(schema) => fits(value, schema, &format!("{at}/{name}"))?,
-                // Errors carry their fields beside their members.
-                None if declared.is_some()
-                    && schema["additionalProperties"] != true
-                    && !declared.is_some_and(|all| {
-                        all.contains_key("request_id") || all.contains_key("errors")
-                    }) =>
-                {
-                    return Err(format!("{at}/{name} is not declared"));
-                }
-                None => {}
-            }
-        }
-    }
-    if let (Value::Array(items), Some(schema)) = (value, schema.get("items")) {
-        for (n, item) in items.iter().enumerate() {
-            fits(item, schema, &format!("{at}/{n}"))?;
-        }
-    }
-    Ok(())
-}
-
-fn is_a(value: &Value, kind: &str) -> bool {
-    match kind {
-        "string" => value.is_string(),
-        "integer" => value.is_i64() || value.is_u64(),
-        "number" => value.is_number(),
-        "boolean" => value.is_boolean(),
-        "object" => value.is_object(),
-        "array" => value.is_array(),
-        "null" => value.is_null(),
-        _ => false,
-    }
 }

@@ -9,8 +9,10 @@ mod databases;
 mod document;
 mod outbox;
 pub mod providers;
+pub mod schema;
 mod shop;
 mod smtp;
+mod trips;
 mod watch_log;
 
 #[allow(unused_imports, reason = "for the tests to come")]
@@ -22,6 +24,7 @@ pub use document::OPENAPI;
 pub use outbox::Mail;
 pub use shop::{SECRET_KEY, TestShop};
 pub use smtp::{Delivered, MailServer, Manners, Mood};
+pub use trips::Trips;
 
 /// Makes each test run on SQLite and on PostgreSQL, with a shop of its own.
 #[macro_export]

@@ -9,6 +9,7 @@ use shop::http::Routes;
 
 use super::client::Ask;
 use super::databases::{self, Scratch};
+use super::trips::Trips;
 use super::watch_log::Watch;
 
 /// 2026-03-01 12:00 UTC.
@@ -34,6 +35,21 @@ impl TestShop {
     pub async fn with(engine: Engine, settings: &[(&str, &str)]) -> Self {
         let scratch = databases::scratch(engine).await;
         Self::of(app(&scratch, settings).await, vec![scratch])
+    }
+
+    /// A shop on PostgreSQL with one connection, of which each round trip is counted.
+    pub async fn counting_trips(settings: &[(&str, &str)]) -> (Self, Trips) {
+        let mut scratch = databases::scratch(Engine::Postgres).await;
+        let url = scratch.options.url.clone();
+        let server = url
+            .split(['@', '/'])
+            .find(|part| part.contains(':') && !part.ends_with(':'));
+        let server = server.unwrap().to_owned();
+        let (trips, proxy) = Trips::before(server.clone()).await;
+        scratch.options.url = url.replacen(&server, &proxy, 1);
+        scratch.options.pool_size = 1;
+        let shop = Self::of(app(&scratch, settings).await, vec![scratch]);
+        (shop, trips)
     }
 
     /// A shop on PostgreSQL whose replica hears of nothing.

@@ -2,6 +2,7 @@
 //! provider's description has it, and can fail in all the ways that a network can.
 
 pub mod bkash;
+mod description;
 pub mod paypal;
 pub mod razorpay;
 pub mod stripe;
@@ -35,6 +36,7 @@ pub enum Fault {
 }
 
 /// A request as it came.
+#[derive(Clone)]
 pub struct Asked {
     pub method: String,
     pub path: String,
@@ -73,10 +75,48 @@ pub struct State {
     seen: Mutex<Vec<String>>,
     /// What did not fit the description.
     complaints: Mutex<Vec<String>>,
+    /// As the provider describes it.
+    descriptions: Vec<Value>,
     answer: fn(&State, &Asked) -> Said,
 }
 
 impl State {
+    /// `descriptions`: OpenAPI documents.
+    pub fn new(answer: fn(&State, &Asked) -> Said, descriptions: &[&str]) -> State {
+        let read = |text: &&str| serde_json::from_str(text).unwrap();
+        State {
+            book: Mutex::default(),
+            faults: Mutex::default(),
+            seen: Mutex::default(),
+            complaints: Mutex::default(),
+            descriptions: descriptions.iter().map(read).collect(),
+            answer,
+        }
+    }
+
+    /// The answer, or what a provider says to a request that does not fit its description.
+    pub fn said_to(&self, asked: &Asked) -> Said {
+        let faults = description::faults(&self.descriptions, asked);
+        for fault in &faults {
+            self.must(false, asked, fault);
+        }
+        if !faults.is_empty() {
+            return said(
+                400,
+                &json!({"error": {"code": "BAD_REQUEST_ERROR", "description": faults}}),
+            );
+        }
+        let said = (self.answer)(self, asked);
+        if let Some(fault) = description::answer_fault(&self.descriptions, asked, &said) {
+            self.complain(format!("the stand-in's own answer: {fault}: {}", said.body));
+        }
+        said
+    }
+
+    pub fn complaints(&self) -> Vec<String> {
+        self.complaints.lock().unwrap().clone()
+    }
+
     pub fn complain(&self, what: impl Into<String>) {
         self.complaints.lock().unwrap().push(what.into());
     }
@@ -101,16 +141,10 @@ pub struct StandIn {
 }
 
 impl StandIn {
-    pub async fn start(answer: fn(&State, &Asked) -> Said) -> StandIn {
+    pub async fn start(answer: fn(&State, &Asked) -> Said, descriptions: &[&str]) -> StandIn {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let state = Arc::new(State {
-            book: Mutex::default(),
-            faults: Mutex::default(),
-            seen: Mutex::default(),
-            complaints: Mutex::default(),
-            answer,
-        });
+        let state = Arc::new(State::new(answer, descriptions));
         let served = state.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -149,7 +183,7 @@ impl StandIn {
     }
 
     pub fn complaints(&self) -> Vec<String> {
-        self.state.complaints.lock().unwrap().clone()
+        self.state.complaints()
     }
 }
 
@@ -196,18 +230,18 @@ async fn serve(
     };
     Ok(match fault {
         None => {
-            let said = (state.answer)(&state, &asked);
+            let said = state.said_to(&asked);
             plain(said.status, said.body)
         }
         Some(Fault::Hang) => std::future::pending::<Result<_, Infallible>>()
             .await
             .unwrap(),
         Some(Fault::DoAndCut) => {
-            (state.answer)(&state, &asked);
+            state.said_to(&asked);
             return Err(std::io::Error::other("cut"));
         }
         Some(Fault::DoAndFail) => {
-            (state.answer)(&state, &asked);
+            state.said_to(&asked);
             plain(500, "{}".to_owned())
         }
         Some(Fault::Say(status, body)) => plain(status, body),
@@ -284,20 +318,11 @@ pub fn not_found() -> Said {
     said(404, &json!({"error": {"code": "NOT_FOUND"}}))
 }
 
-/// Only these members, of all of them those that are required.
-pub fn members(state: &State, asked: &Asked, value: &Value, required: &[&str], optional: &[&str]) {
-    let Some(object) = value.as_object() else {
-        return state.must(false, asked, "no object");
-    };
-    for name in required {
-        state.must(
-            object.contains_key(*name),
-            asked,
-            &format!("{name} is required"),
-        );
+/// A provider's sample object with other members than it came with.
+pub fn sample(samples: &str, name: &str, members: &Value) -> Value {
+    let mut sample = serde_json::from_str::<Value>(samples).unwrap()[name].take();
+    for (name, value) in members.as_object().unwrap() {
+        sample[name] = value.clone();
     }
-    for name in object.keys() {
-        let known = required.contains(&name.as_str()) || optional.contains(&name.as_str());
-        state.must(known, asked, &format!("{name} is unknown"));
-    }
+    sample
 }

@@ -1,15 +1,20 @@
-//! PayPal: orders, captures, refunds, as the published description of Orders v2 and Payments v2 has them.
+//! PayPal: orders, captures, refunds. Requests and answers are held against its published Orders v2 and Payments v2.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{Asked, Said, StandIn, State, members, not_found, said};
+use super::{Asked, Said, StandIn, State, not_found, said};
 
 pub const CLIENT: &str = "paypal_client";
 pub const SECRET: &str = "paypal_secret";
 pub const WEBHOOK: &str = "WH-OURS-1";
-pub const MERCHANT: &str = "MERCHANT1";
+pub const MERCHANT: &str = "7Q2B5XYKP4C3N";
+pub const DESCRIPTIONS: &[&str] = &[
+    include_str!("descriptions/paypal-orders-v2.json"),
+    include_str!("descriptions/paypal-payments-v2.json"),
+    include_str!("descriptions/paypal-besides.json"),
+];
 const TOKEN: &str = "A21AAtoken";
 
 pub fn answer(state: &State, asked: &Asked) -> Said {
@@ -24,14 +29,6 @@ pub fn answer(state: &State, asked: &Asked) -> Said {
             asked,
             "basic authentication",
         );
-        state.must(
-            asked
-                .form()
-                .get("grant_type")
-                .is_some_and(|kind| kind == "client_credentials"),
-            asked,
-            "grant_type",
-        );
         return said(
             200,
             &json!({"access_token": TOKEN, "token_type": "Bearer", "expires_in": 32400}),
@@ -42,16 +39,8 @@ pub fn answer(state: &State, asked: &Asked) -> Said {
     }
     let key = asked.header("paypal-request-id").to_owned();
     if asked.method == "POST" {
-        state.must(
-            asked.header("content-type") == "application/json",
-            asked,
-            "the body must be JSON",
-        );
-        state.must(
-            (1..=108).contains(&key.len()),
-            asked,
-            "PayPal-Request-Id has 1 to 108 characters",
-        );
+        // Optional for PayPal, not for us: without it a second try pays twice.
+        state.must(!key.is_empty(), asked, "PayPal-Request-Id");
         if let Some(before) = state.book.lock().unwrap().once.get(&key) {
             return said(200, before);
         }
@@ -64,7 +53,7 @@ pub fn answer(state: &State, asked: &Asked) -> Said {
                 None => not_found(),
             }
         }
-        ("POST", ["v2", "checkout", "orders", id, "capture"]) => capture(state, asked, id),
+        ("POST", ["v2", "checkout", "orders", id, "capture"]) => capture(state, id),
         ("POST", ["v2", "payments", "captures", id, "refund"]) => refund(state, asked, id),
         ("GET", ["v2", "payments", "refunds", id]) => {
             match state.book.lock().unwrap().refunds.get(*id) {
@@ -72,10 +61,7 @@ pub fn answer(state: &State, asked: &Asked) -> Said {
                 None => not_found(),
             }
         }
-        _ => {
-            state.must(false, asked, "no such path");
-            not_found()
-        }
+        _ => not_found(),
     };
     if asked.method == "POST" && said.status < 300 {
         let made = serde_json::from_str(&said.body).unwrap();
@@ -98,85 +84,9 @@ fn certificate(name: &str) -> Said {
     }
 }
 
-fn money(state: &State, asked: &Asked, amount: &Value) {
-    members(
-        state,
-        asked,
-        amount,
-        &["currency_code", "value"],
-        &["breakdown"],
-    );
-    let value = amount["value"].as_str().unwrap_or_default();
-    let fits = !value.is_empty()
-        && value.len() <= 32
-        && value.chars().all(|c| c.is_ascii_digit() || c == '.');
-    state.must(fits, asked, "value is a decimal text");
-    state.must(
-        amount["currency_code"]
-            .as_str()
-            .is_some_and(|code| code.len() == 3),
-        asked,
-        "currency_code",
-    );
-}
-
 fn create(state: &State, asked: &Asked) -> Said {
     let body = asked.json();
-    members(
-        state,
-        asked,
-        &body,
-        &["intent", "purchase_units"],
-        &["payment_source", "payer", "processing_instruction"],
-    );
-    state.must(
-        ["CAPTURE", "AUTHORIZE"].contains(&body["intent"].as_str().unwrap_or_default()),
-        asked,
-        "intent",
-    );
-    let units = body["purchase_units"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
-    state.must(
-        (1..=10).contains(&units.len()),
-        asked,
-        "1 to 10 purchase_units",
-    );
-    let unit = &units[0];
-    members(
-        state,
-        asked,
-        unit,
-        &["amount"],
-        &[
-            "reference_id",
-            "custom_id",
-            "invoice_id",
-            "description",
-            "items",
-            "payee",
-        ],
-    );
-    money(state, asked, &unit["amount"]);
-    for (name, longest) in [
-        ("custom_id", 127),
-        ("invoice_id", 127),
-        ("reference_id", 256),
-    ] {
-        let fits = unit[name]
-            .as_str()
-            .is_none_or(|text| (1..=longest).contains(&text.len()));
-        state.must(fits, asked, name);
-    }
-    let context = &body["payment_source"]["paypal"]["experience_context"];
-    members(
-        state,
-        asked,
-        context,
-        &["return_url", "cancel_url"],
-        &["user_action", "shipping_preference", "brand_name", "locale"],
-    );
+    let unit = &body["purchase_units"][0];
     let mut book = state.book.lock().unwrap();
     let id = book.next("5O190127TN");
     let mut unit = unit.clone();
@@ -192,12 +102,7 @@ fn create(state: &State, asked: &Asked) -> Said {
     said(200, &order)
 }
 
-fn capture(state: &State, asked: &Asked, id: &str) -> Said {
-    state.must(
-        asked.json().is_object(),
-        asked,
-        "the body must be an object",
-    );
+fn capture(state: &State, id: &str) -> Said {
     let mut book = state.book.lock().unwrap();
     let capture_id = book.next("3C679366HH");
     let Some(order) = book.wanted.get_mut(id) else {
@@ -234,14 +139,6 @@ fn capture(state: &State, asked: &Asked, id: &str) -> Said {
 
 fn refund(state: &State, asked: &Asked, capture: &str) -> Said {
     let body = asked.json();
-    members(
-        state,
-        asked,
-        &body,
-        &[],
-        &["amount", "custom_id", "invoice_id", "note_to_payer"],
-    );
-    money(state, asked, &body["amount"]);
     let mut book = state.book.lock().unwrap();
     let id = book.next("1JU08902FT");
     if !book.payments.contains_key(capture) {
