@@ -14,7 +14,7 @@ use crate::config::{Config, Sources};
 use crate::http::access::address_behind;
 use crate::http::extract::json;
 use crate::import::rows::{Column, Mapping, Rows};
-use crate::payments::providers::stripe;
+use crate::payments::providers::stripe::webhook;
 use crate::payments::signature;
 
 /// What we read `serde_json` reads, with the same value, and we read what it then writes.
@@ -78,13 +78,13 @@ pub fn signatures(bytes: &[u8]) {
     assert!(!signature::is_signed(&[secret], &[body, b"x"], &signed));
 
     let now = Time(1_772_366_400_000_000);
-    assert!(stripe::check_signature(secret, header, body, now).is_err());
+    assert!(webhook::check_signature(secret, header, body, now).is_err());
     let seconds = now.seconds().to_string();
     let signed = signature::sign(secret, &[seconds.as_bytes(), b".", body]);
     let whole = format!("t={seconds},v0=00,v1={signed}");
-    assert!(stripe::check_signature(secret, &whole, body, now).is_ok());
+    assert!(webhook::check_signature(secret, &whole, body, now).is_ok());
     let later = Time(now.0 + 301_000_000);
-    assert!(stripe::check_signature(secret, &whole, body, later).is_err());
+    assert!(webhook::check_signature(secret, &whole, body, later).is_err());
 }
 
 fn at_nul(bytes: &[u8]) -> (&[u8], &[u8]) {

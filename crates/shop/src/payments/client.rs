@@ -240,6 +240,13 @@ impl Trouble {
         matches!(self, Trouble::Refused { status, .. } if ![401, 403].contains(status))
             || matches!(self, Trouble::Impossible(_))
     }
+
+    /// For a provider that told us something which we could not look up: it comes again (503).
+    pub(crate) fn come_again(self) -> Error {
+        Error::from(Code::DependencyUnavailable)
+            .retry_after(30)
+            .because(self)
+    }
 }
 
 impl std::fmt::Display for Trouble {

@@ -33,10 +33,21 @@ pub(crate) trait PaymentProvider: Send + Sync {
     fn create<'a>(&'a self, app: &'a App, new: &'a NewPayment<'a>) -> Answer<'a, Created>;
 
     /// What the client of an attempt needs, besides what the row says.
-    fn client<'a>(&'a self, app: &'a App, payment: &'a Payment) -> Answer<'a, ClientNeeds>;
+    fn client<'a>(&'a self, _: &'a App, _: &'a Payment) -> Answer<'a, ClientNeeds> {
+        Box::pin(async { Ok(ClientNeeds::default()) })
+    }
 
-    /// Looks through what the buyer's browser brought; a hint that decides nothing but what is refused at once.
-    fn check_proof(&self, app: &App, payment: &Payment, proof: &Proof) -> Result<()>;
+    /// Looks through what the buyer's browser brought; a hint that decides nothing but what is refused at once: the id
+    /// of another payment, by itself.
+    fn check_proof(&self, _: &App, payment: &Payment, proof: &Proof) -> Result<()> {
+        let ours = [&payment.reference, &payment.provider_payment_id];
+        match &proof.payment_id {
+            Some(_) if !ours.contains(&&proof.payment_id) => {
+                Err(Code::PaymentMismatch.with("This payment was not begun for this order."))
+            }
+            _ => Ok(()),
+        }
+    }
 
     /// Where the attempt stands. `Ask::Settle` takes what the buyer has agreed to (captures, executes) first.
     fn status<'a>(

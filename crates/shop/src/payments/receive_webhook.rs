@@ -8,12 +8,13 @@ use futures_util::try_join;
 
 use super::apply_refund::{Told, apply_dispute, apply_refund};
 use super::apply_report::apply_report;
+use super::client::Trouble;
 use super::payment::{Heard, Payment, Provider, Report, Stands};
 use super::provider::{self, About, Ask, Hook, News, Notice, PaymentProvider, Proof};
 use super::store::{self, Event};
 use crate::app::App;
 use crate::clock::Time;
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::ids::PaymentId;
 use crate::orders::{self, Access, Lifecycle, OrderRef};
 
@@ -62,16 +63,10 @@ async fn ask(app: &App, provider: &dyn PaymentProvider, payment: &Payment) -> Re
     } else {
         Ask::Look
     };
-    // The provider is told to come again when its own answer does not come.
-    let later = |error| {
-        Error::from(Code::DependencyUnavailable)
-            .retry_after(30)
-            .because(error)
-    };
     provider
         .status(app, payment, &Proof::default(), how)
         .await
-        .map_err(later)
+        .map_err(Trouble::come_again)
 }
 
 async fn take(

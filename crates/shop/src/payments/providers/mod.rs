@@ -13,11 +13,12 @@ pub(crate) use certificates::Certificates;
 pub(crate) use token::Token;
 
 use money::{Currency, Money};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::payment::{Payment, Sum};
-use super::provider::Proof;
+use super::payment::Sum;
 use crate::app::App;
+use crate::config::Secret;
 use crate::error::{Code, Result};
 
 /// A text of sane length at a JSON pointer.
@@ -26,6 +27,20 @@ fn text<'v>(value: &'v Value, path: &str) -> Option<&'v str> {
         .pointer(path)?
         .as_str()
         .filter(|text| !text.is_empty() && text.len() <= 2048)
+}
+
+/// A setting that is there and says something.
+fn set(secret: Option<&Secret>) -> Option<&str> {
+    secret.map(Secret::expose).filter(|text| !text.is_empty())
+}
+
+/// What a webhook's body says; 400 when it is no JSON.
+fn event<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    serde_json::from_slice(body).map_err(|error| {
+        Code::MalformedJson
+            .with("The event is no JSON.")
+            .because(error)
+    })
 }
 
 /// A decimal text with its currency as minor units.
@@ -43,17 +58,6 @@ fn as_decimal(minor: i64, currency: &str) -> String {
         |_| minor.to_string(),
         |currency| Money::new(minor, currency).format(),
     )
-}
-
-/// 409 when the browser brought the id of another payment.
-fn same_id(payment: &Payment, proof: &Proof) -> Result<()> {
-    let ours = [&payment.reference, &payment.provider_payment_id];
-    match &proof.payment_id {
-        Some(id) if !ours.contains(&&Some(id.clone())) => {
-            Err(Code::PaymentMismatch.with("This payment was not begun for this order."))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Where a provider's page sends the buyer back to: the shop's front end when there is one. Nothing that comes back

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::{Token, as_decimal, decimal, text};
+use super::{Token, as_decimal, decimal, set, text};
 use crate::app::App;
 use crate::error::Result;
 use crate::payments::client::{Body, Call, Trouble, call};
@@ -56,14 +56,6 @@ impl PaymentProvider for Bkash {
                 }),
             }
         })
-    }
-
-    fn client<'a>(&'a self, _: &'a App, _: &'a Payment) -> Answer<'a, ClientNeeds> {
-        Box::pin(async { Ok(ClientNeeds::default()) })
-    }
-
-    fn check_proof(&self, _: &App, payment: &Payment, proof: &Proof) -> Result<()> {
-        super::same_id(payment, proof)
     }
 
     /// A payment is executed once; when that is not sure, or is done, its status is asked for and compared alike.
@@ -157,17 +149,9 @@ fn keys(app: &App) -> Option<Keys<'_>> {
     let settings = &app.config.bkash;
     Some(Keys {
         app_key: settings.app_key.as_deref()?,
-        app_secret: settings
-            .app_secret
-            .as_ref()
-            .filter(|secret| !secret.is_empty())?
-            .expose(),
+        app_secret: set(settings.app_secret.as_ref())?,
         username: settings.username.as_deref()?,
-        password: settings
-            .password
-            .as_ref()
-            .filter(|secret| !secret.is_empty())?
-            .expose(),
+        password: set(settings.password.as_ref())?,
     })
 }
 

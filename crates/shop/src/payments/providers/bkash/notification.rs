@@ -6,12 +6,12 @@ use serde_json::Value;
 
 use super::text;
 use crate::app::App;
-use crate::error::{Code, Error, Result};
-use crate::payments::client;
+use crate::error::Result;
+use crate::payments::client::{self, Trouble};
 use crate::payments::payment::Provider;
 use crate::payments::provider::{About, Hook, News, Notice, not_configured};
 use crate::payments::providers::certificates::{self, Signed};
-use crate::payments::signature;
+use crate::payments::{providers, signature};
 
 pub(super) async fn read(app: &App, hook: &Hook<'_>) -> Result<Notice> {
     if super::keys(app).is_none() {
@@ -23,11 +23,7 @@ pub(super) async fn read(app: &App, hook: &Hook<'_>) -> Result<Notice> {
         .sns_topic_arn
         .as_deref()
         .ok_or_else(|| not_configured(Provider::Bkash))?;
-    let envelope: Value = serde_json::from_slice(hook.body).map_err(|error| {
-        Code::MalformedJson
-            .with("The event is no JSON.")
-            .because(error)
-    })?;
+    let envelope: Value = providers::event(hook.body)?;
     let kind = text(&envelope, "/Type").unwrap_or_default();
     let header = (hook.header)("x-amz-sns-message-type")?;
     if header.is_some_and(|header| header != kind) || text(&envelope, "/TopicArn") != Some(topic) {
@@ -46,11 +42,7 @@ pub(super) async fn read(app: &App, hook: &Hook<'_>) -> Result<Notice> {
     match kind {
         "Notification" => {
             let message = text(&envelope, "/Message").unwrap_or_default();
-            let told: Value = serde_json::from_str(message).map_err(|error| {
-                Code::MalformedJson
-                    .with("The message is no JSON.")
-                    .because(error)
-            })?;
+            let told: Value = providers::event(message.as_bytes())?;
             Ok(notice(app, &told, key.clone()).unwrap_or_else(|| other(kind)))
         }
         "SubscriptionConfirmation" => {
@@ -141,15 +133,10 @@ fn message(envelope: &Value, kind: &str) -> Option<String> {
 
 async fn confirm(app: &App, url: &str) -> Result<()> {
     host(&app.config.bkash.base_url, url).ok_or_else(signature::invalid)?;
-    let later = |error| {
-        Error::from(Code::DependencyUnavailable)
-            .retry_after(30)
-            .because(error)
-    };
     client::fetch(app, Provider::Bkash, url.to_owned())
         .await
         .map(drop)
-        .map_err(later)
+        .map_err(Trouble::come_again)
 }
 
 /// Amazon's host in an address, by https and without anything that a URL can hide. A base of another host than bKash's

@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::{as_decimal, decimal, text};
+use super::{as_decimal, decimal, set, text};
 use crate::app::App;
 use crate::error::Result;
 use crate::payments::client::{Body, Call, Trouble, call, escaped};
@@ -60,14 +60,6 @@ impl PaymentProvider for Paypal {
                 needs: ClientNeeds::default(),
             })
         })
-    }
-
-    fn client<'a>(&'a self, _: &'a App, _: &'a Payment) -> Answer<'a, ClientNeeds> {
-        Box::pin(async { Ok(ClientNeeds::default()) })
-    }
-
-    fn check_proof(&self, _: &App, payment: &Payment, proof: &Proof) -> Result<()> {
-        super::same_id(payment, proof)
     }
 
     fn status<'a>(
@@ -123,13 +115,11 @@ impl PaymentProvider for Paypal {
 }
 
 fn keys(app: &App) -> Option<(&str, &str)> {
-    let secret = app
-        .config
-        .paypal
-        .client_secret
-        .as_ref()
-        .filter(|secret| !secret.is_empty())?;
-    Some((app.config.paypal.client_id.as_deref()?, secret.expose()))
+    let settings = &app.config.paypal;
+    Some((
+        settings.client_id.as_deref()?,
+        set(settings.client_secret.as_ref())?,
+    ))
 }
 
 /// Under `once` PayPal does a thing once.

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::{ask, read_refund, text};
 use crate::app::App;
-use crate::error::{Code, Error, Result};
-use crate::payments::client::{Body, escaped};
+use crate::error::{Code, Result};
+use crate::payments::client::{Body, Trouble, escaped};
 use crate::payments::payment::Provider;
 use crate::payments::provider::{About, Dispute, Hook, News, Notice, not_configured};
 use crate::payments::providers::certificates::{self, Signed};
@@ -55,11 +55,7 @@ pub(super) async fn read(app: &App, hook: &Hook<'_>) -> Result<Notice> {
         sha1: false,
     };
     certificates::check(app, &signed).await?;
-    let event: Value = serde_json::from_slice(hook.body).map_err(|error| {
-        Code::MalformedJson
-            .with("The event is no JSON.")
-            .because(error)
-    })?;
+    let event: Value = providers::event(hook.body)?;
     let key =
         text(&event, "/id").ok_or_else(|| Code::MalformedJson.with("The event has no id."))?;
     let kind = text(&event, "/event_type").unwrap_or_default();
@@ -117,14 +113,9 @@ async fn told(app: &App, kind: &str, resource: &Value) -> Result<(About, News)> 
                 return Ok((About::Nothing, News::Other));
             };
             let path = format!("/v2/payments/refunds/{}", escaped(id));
-            let later = |error| {
-                Error::from(Code::DependencyUnavailable)
-                    .retry_after(30)
-                    .because(error)
-            };
             let refund = ask(app, Method::GET, &path, Body::None, None)
                 .await
-                .map_err(later)?;
+                .map_err(Trouble::come_again)?;
             (capture_of(&refund), News::Refund(read_refund(&refund)))
         }
         "CUSTOMER.DISPUTE.CREATED" => {

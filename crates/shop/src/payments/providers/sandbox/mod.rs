@@ -15,7 +15,7 @@ pub use api::routes;
 pub(crate) use store::STATEMENTS;
 
 use crate::app::App;
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::payments::client::Trouble;
 use crate::payments::payment::{
     Payment, Provider, Refund, RefundReport, RefundState, Report, Stands, Sum,
@@ -24,7 +24,7 @@ use crate::payments::provider::{
     About, Answer, Ask, ClientNeeds, Created, Dispute, Hook, NewPayment, News, Notice,
     PaymentProvider, Proof, not_configured,
 };
-use crate::payments::{random_key, signature};
+use crate::payments::{providers, random_key, signature};
 
 pub(crate) struct Sandbox;
 
@@ -71,21 +71,6 @@ impl PaymentProvider for Sandbox {
                 needs: ClientNeeds::default(),
             })
         })
-    }
-
-    fn client<'a>(&'a self, _: &'a App, _: &'a Payment) -> Answer<'a, ClientNeeds> {
-        Box::pin(async { Ok(ClientNeeds::default()) })
-    }
-
-    fn check_proof(&self, _: &App, payment: &Payment, proof: &Proof) -> Result<()> {
-        let other = proof.payment_id.as_ref().is_some_and(|id| {
-            Some(id) != payment.reference.as_ref()
-                && Some(id) != payment.provider_payment_id.as_ref()
-        });
-        match other {
-            true => Err(Code::PaymentMismatch.with("This payment was not made for this order.")),
-            false => Ok(()),
-        }
     }
 
     fn status<'a>(
@@ -142,11 +127,7 @@ impl PaymentProvider for Sandbox {
             if !signature::is_signed(&[&secret(app)], &[hook.body], &signed) {
                 return Err(signature::invalid());
             }
-            let event: Event = serde_json::from_slice(hook.body).map_err(|error| {
-                Code::MalformedJson
-                    .with("The event is no JSON.")
-                    .because(error)
-            })?;
+            let event: Event = providers::event(hook.body)?;
             Ok(event.into_notice())
         })
     }

@@ -1,14 +1,15 @@
 //! Razorpay: an order of theirs is what we ask for, the browser's form pays it, and the signature that it brings back
 //! names both. Amounts are minor units (paise). API: `/v1`, basic authentication.
 
+mod webhook;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::future::BoxFuture;
 use hyper::Method;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
-use super::text;
+use super::{set, text};
 use crate::app::App;
 use crate::config::Razorpay as Settings;
 use crate::error::{Code, Error, Result};
@@ -17,10 +18,9 @@ use crate::payments::payment::{
     Payment, Provider, Refund, RefundReport, RefundState, Report, Stands, Sum,
 };
 use crate::payments::provider::{
-    About, Answer, Ask, ClientNeeds, Created, Dispute, Hook, NewPayment, News, Notice,
-    PaymentProvider, Proof, not_configured,
+    Answer, Ask, ClientNeeds, Created, Hook, NewPayment, Notice, PaymentProvider, Proof,
 };
-use crate::payments::signature::{self, to_hex};
+use crate::payments::signature;
 
 pub(crate) struct Razorpay;
 
@@ -54,10 +54,6 @@ impl PaymentProvider for Razorpay {
                 )),
             }
         })
-    }
-
-    fn client<'a>(&'a self, _: &'a App, _: &'a Payment) -> Answer<'a, ClientNeeds> {
-        Box::pin(async { Ok(ClientNeeds::default()) })
     }
 
     /// The signature is over the order id that we stored, never over one that was sent.
@@ -169,44 +165,15 @@ impl PaymentProvider for Razorpay {
         app: &'a App,
         hook: &'a Hook<'a>,
     ) -> BoxFuture<'a, Result<Notice>> {
-        Box::pin(async move {
-            let settings = &app.config.razorpay;
-            let secret = settings
-                .webhook_secret
-                .as_ref()
-                .filter(|secret| !secret.is_empty());
-            let secret = secret
-                .ok_or_else(|| not_configured(Provider::Razorpay))?
-                .expose();
-            let previous = settings
-                .webhook_secret_previous
-                .as_ref()
-                .map_or("", |secret| secret.expose());
-            let signed = (hook.header)("x-razorpay-signature")?.unwrap_or_default();
-            if !signature::is_signed(&[secret, previous], &[hook.body], &signed) {
-                return Err(signature::invalid());
-            }
-            let event: Value = serde_json::from_slice(hook.body).map_err(|error| {
-                Code::MalformedJson
-                    .with("The event is no JSON.")
-                    .because(error)
-            })?;
-            let id = (hook.header)("x-razorpay-event-id")?
-                .filter(|id| !id.is_empty() && id.len() <= 200);
-            Ok(read_event(
-                &event,
-                id.unwrap_or_else(|| to_hex(&Sha256::digest(hook.body))),
-            ))
-        })
+        Box::pin(async move { webhook::read(app, hook) })
     }
 }
 
 fn key(settings: &Settings) -> Option<(&str, &str)> {
-    let secret = settings
-        .key_secret
-        .as_ref()
-        .filter(|secret| !secret.is_empty())?;
-    Some((settings.key_id.as_deref()?, secret.expose()))
+    Some((
+        settings.key_id.as_deref()?,
+        set(settings.key_secret.as_ref())?,
+    ))
 }
 
 async fn ask(
@@ -325,66 +292,6 @@ fn refund_of(refund: &Value) -> RefundReport {
             .map(str::to_owned),
         money: sum(refund),
         note: String::new(),
-    }
-}
-
-fn read_event(event: &Value, event_key: String) -> Notice {
-    let kind = text(event, "/event").unwrap_or_default().to_owned();
-    let entity = |name: &str| {
-        event
-            .pointer(&format!("/payload/{name}/entity"))
-            .filter(|entity| entity.is_object())
-    };
-    let by_payment = |of: &Value| match text(of, "/payment_id").or_else(|| text(of, "/id")) {
-        Some(id) => About::PaymentId(id.to_owned()),
-        None => About::Nothing,
-    };
-    let (about, news) = match (
-        kind.as_str(),
-        entity("payment"),
-        entity("refund"),
-        entity("dispute"),
-    ) {
-        (
-            "payment.authorized" | "payment.captured" | "payment.failed" | "order.paid",
-            Some(payment),
-            ..,
-        ) => {
-            let order = text(payment, "/order_id").unwrap_or_default();
-            let news = match (kind.as_str(), read_payment(payment, order)) {
-                // Authorized money is to be captured, which the provider is asked for.
-                ("payment.authorized", _) | (_, Err(_)) => News::Ask,
-                (_, Ok(report)) if report.payment_id.is_none() => News::Other,
-                (_, Ok(report)) => News::Payment(report),
-            };
-            (About::Reference(order.to_owned()), news)
-        }
-        ("refund.processed" | "refund.failed" | "refund.created", _, Some(refund), _) => {
-            (by_payment(refund), News::Refund(refund_of(refund)))
-        }
-        (kind, _, _, Some(dispute)) if kind.starts_with("payment.dispute.") => {
-            let stands = match kind {
-                "payment.dispute.won" => Dispute::Won,
-                "payment.dispute.lost" => Dispute::Lost,
-                _ => Dispute::Opened,
-            };
-            let id = text(dispute, "/id").unwrap_or_default().to_owned();
-            (
-                by_payment(dispute),
-                News::Dispute {
-                    id,
-                    money: sum(dispute),
-                    stands,
-                },
-            )
-        }
-        _ => (About::Nothing, News::Other),
-    };
-    Notice {
-        event_key,
-        kind,
-        about,
-        news,
     }
 }
 
