@@ -2,25 +2,28 @@
 //! To add one: a field, a line in `build`, a row in `docs/configuration.md` (a test compares the two).
 //! This is the only file of the project that reads the process environment.
 
+mod database;
+mod entry;
 mod error;
 mod folder;
 mod network;
 mod origins;
 mod read;
+mod reader;
 mod sources;
 mod values;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
+pub use entry::{Entry, Layer, Origin, Secret};
 pub use error::ConfigError;
 pub use folder::TemporaryFolder;
 pub use network::Network;
 pub use origins::Origins;
-pub use read::{Entry, Layer, Origin, Secret};
 pub use sources::Sources;
 pub use values::{LogFormat, Rate};
 
-use read::Reader;
+use reader::Reader;
 
 type Result<T, E = ConfigError> = std::result::Result<T, E>;
 
@@ -265,12 +268,16 @@ fn build(r: &mut Reader) -> Result<Config> {
     };
     let data_dir = read::data_dir(r, temporary.as_deref());
     let (bind, bind_is_public) = read::bind(r)?;
-    let database_url = read::database_url(r, &data_dir, temporary.as_deref())?;
+    let database_url = database::database_url(r, &data_dir, temporary.as_deref())?;
     let public_url = r.url("PUBLIC_URL", &url_of(bind))?;
     let mut config = Config {
         environment,
-        database_read_url: read::database_read_url(r)?,
-        database_connections: r.number("DATABASE_CONNECTIONS", read::connections(), 1..=1000)?,
+        database_read_url: database::database_read_url(r)?,
+        database_connections: r.number(
+            "DATABASE_CONNECTIONS",
+            database::connections(),
+            1..=1000,
+        )?,
         database_prepared_statements: r.boolean("DATABASE_PREPARED_STATEMENTS", true)?,
         secret_key: r
             .secret("SECRET_KEY", "generated into the data folder")

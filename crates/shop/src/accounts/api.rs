@@ -1,30 +1,30 @@
 //! The HTTP face of accounts: register, log in, refresh, log out, verify, profile, password.
 
+mod wire;
+
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
-use serde::Serialize;
-use serde_json::{Value, json};
-use utoipa::ToSchema;
+
+pub(crate) use wire::ProfileOut;
+pub(super) use wire::{CartAdjustmentOut, EmailText, MessageOut, PasswordText, adjustments};
+use wire::{RegisteredOut, SignedInOut, TokensOut, VerifiedOut};
 
 use super::account::Account;
 use super::attempts::known_device::{self, KnownDevice};
 use super::change_password::{self, PasswordChange};
 use super::log_in::{self, Given};
 use super::register::{self, Registration};
-use super::sign_in::{Adjustments, CartAdjustment, Tokens};
 use super::store::ProfileChange;
 use super::update_profile::{self, ProfileUpdate};
 use super::{log_out, refresh, store, verify_token};
 use crate::app::App;
 use crate::caller::{Client, RequestId, User};
-use crate::clock::Time;
 use crate::error::{Code, Result};
 use crate::http::access::{GuestCart, SentToken, cart_cookie, cookie};
-use crate::http::extract::{Field, IfMatch, In, Node, Patch, Reader};
-use crate::http::schema::Schemas;
+use crate::http::extract::{IfMatch, In, Patch};
 use crate::http::{Op, Routes, WithHeader, created, ok, tagged};
-use crate::ids::{ProductId, UserId, VariantId};
+use crate::ids::UserId;
 use crate::input;
 
 pub fn routes() -> Routes {
@@ -395,130 +395,4 @@ pub(super) fn repeated(fields: [(&'static str, Option<String>); 2]) -> Vec<(&'st
         .into_iter()
         .filter_map(|(attr, text)| Some((attr, text?)))
         .collect()
-}
-
-/// A text that must be there. Whether it is, and whether it will do, is judged with the rest of the account, so that
-/// all faults stand in one answer.
-macro_rules! judged_text {
-    ($($name:ident $schema:tt)*) => {$(
-        pub(super) struct $name(pub(super) Option<String>);
-
-        impl Field for $name {
-            fn read(node: &Node<'_>, reader: &mut Reader) -> Option<Self> {
-                String::read(node, reader).map(|text| $name(Some(text)))
-            }
-
-            fn absent(_: &mut Reader) -> Option<Self> {
-                Some($name(None))
-            }
-
-            fn schema(_: &mut Schemas) -> Value {
-                json!($schema)
-            }
-        }
-    )*};
-}
-judged_text! {
-    EmailText {"type": "string", "format": "email", "maxLength": 254}
-    PasswordText {"type": "string", "format": "password", "writeOnly": true}
-}
-
-#[derive(Serialize, ToSchema)]
-pub(crate) struct ProfileOut {
-    id: UserId,
-    email: String,
-    username: Option<String>,
-    first_name: String,
-    last_name: String,
-    name: String,
-    phone: String,
-    address: String,
-    /// `admin` or `customer`.
-    role: &'static str,
-    email_verified: bool,
-    date_joined: Time,
-}
-
-impl From<&Account> for ProfileOut {
-    fn from(account: &Account) -> Self {
-        ProfileOut {
-            id: account.id,
-            email: account.email.clone(),
-            username: account.username.clone(),
-            first_name: account.first_name.clone(),
-            last_name: account.last_name.clone(),
-            name: account.name(),
-            phone: account.phone.clone(),
-            address: account.address.clone(),
-            role: account.role.as_str(),
-            email_verified: account.email_verified_at.is_some(),
-            date_joined: account.created_at,
-        }
-    }
-}
-
-#[derive(Serialize, ToSchema)]
-pub(super) struct TokensOut {
-    access: String,
-    refresh: String,
-}
-
-impl From<Tokens> for TokensOut {
-    fn from(Tokens { access, refresh }: Tokens) -> Self {
-        TokensOut { access, refresh }
-    }
-}
-
-#[derive(Serialize, ToSchema)]
-pub(super) struct RegisteredOut {
-    user: ProfileOut,
-    message: &'static str,
-    /// Absent when the email address has to be verified first.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tokens: Option<TokensOut>,
-    /// What could not be taken over from the guest's cart.
-    cart_adjustments: Vec<CartAdjustmentOut>,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(super) struct SignedInOut {
-    access: String,
-    refresh: String,
-    user: ProfileOut,
-    /// What could not be taken over from the guest's cart.
-    cart_adjustments: Vec<CartAdjustmentOut>,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(super) struct CartAdjustmentOut {
-    product_id: ProductId,
-    variant_id: VariantId,
-    product_name: String,
-    /// What both carts held together.
-    requested: i64,
-    /// What the cart holds now; 0 when the line is gone.
-    quantity: i64,
-    reason: String,
-}
-
-pub(super) fn adjustments(adjustments: Adjustments) -> Vec<CartAdjustmentOut> {
-    let out = |a: CartAdjustment| CartAdjustmentOut {
-        product_id: a.product_id,
-        variant_id: a.variant_id,
-        product_name: a.product_name,
-        requested: a.requested,
-        quantity: a.quantity,
-        reason: a.reason,
-    };
-    adjustments.into_iter().map(out).collect()
-}
-
-#[derive(Serialize, ToSchema)]
-pub(super) struct VerifiedOut {
-    valid: bool,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(super) struct MessageOut {
-    pub(super) message: &'static str,
 }

@@ -55,7 +55,7 @@ pub fn statements() -> Vec<&'static str> {
     [
         store::STATEMENTS,
         categories::store::STATEMENTS,
-        products::store::STATEMENTS,
+        &products::store::statements(),
         images::store::STATEMENTS,
         bulk::store::STATEMENTS,
         spelling::store::STATEMENTS,

@@ -1,39 +1,32 @@
 //! The HTTP face of orders.
 
+mod order_out;
+mod wire;
+
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-use utoipa::ToSchema;
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{
-    AdditionalProperties, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type,
-};
+use serde::Deserialize;
+
+pub(crate) use order_out::OrderOut;
+use wire::{CancelIn, ExportQuery, OrderQuery, PlaceOrderIn, StatusIn};
 
 use super::cancel_order::{self, Canceller};
 use super::csv;
-use super::find_orders::{self, Access, Filter};
+use super::find_orders::{self, Access};
 use super::names::{hash_order_token, order_token};
-use super::order::{
-    Axis, FulfillmentStatus, HistoryRow, Order, OrderLine, OrderRef, PaymentMethod, PaymentStatus,
-    Status,
-};
-use super::place_order::{self, PlaceOrder, Placed, Repeat};
+use super::order::{Order, OrderRef};
+use super::place_order::{self, Placed, Repeat};
 use super::update_status;
-use crate::addresses::Choice;
 use crate::app::App;
 use crate::caller::{Admin, Shopper, User};
-use crate::clock::Time;
-use crate::error::{Code, Error, Fault, Result};
-use crate::http::extract::{IfMatch, In, Json, Keyed, PathText, Query, TextOr, moment};
+use crate::error::{Code, Error, Result};
+use crate::http::extract::{IfMatch, In, Keyed, PathText, Query};
 use crate::http::{Op, Routes, WithHeader, created, json_text, ok, tagged};
-use crate::ids::{AddressId, OrderId, OrderLineId, ProductId, UserId, VariantId};
 use crate::paging::Paging;
-use crate::values::{Decimal, Email, Text};
-use crate::{input, query};
+use crate::values::Text;
 
 pub fn routes() -> Routes {
     let place_op = Op::new("place_order", "Order what is in the cart")
@@ -89,79 +82,9 @@ pub fn routes() -> Routes {
 
 /// The header that opens a guest's order.
 const ORDER_TOKEN: &str = "x-order-token";
-/// Characters of an address or a note.
-const LONGEST_TEXT: usize = 4000;
+
 /// Orders that an export reads at a time.
 const EXPORTED: i64 = 100;
-
-input! {
-    /// Body of `POST orders/`; all of it is optional.
-    struct PlaceOrderIn {
-        /// A text or an object, given back as it came.
-        shipping_address: Option<TextOr<Json>>,
-        /// One of your stored addresses. With neither, the default shipping address, if there is one.
-        shipping_address_id: Option<AddressId>,
-        /// A text or an object, given back as it came.
-        billing_address: Option<TextOr<Json>>,
-        /// One of your stored addresses. With neither, the default billing address, else the shipping address.
-        billing_address_id: Option<AddressId>,
-        /// `cod` when it is left out.
-        payment_method: Option<PaymentMethod>,
-        /// Of a guest; an account's own address is taken.
-        email: Option<Email>,
-        /// The total that the buyer saw; another one is refused.
-        expected_total: Option<Decimal>,
-        note: Option<String>,
-    }
-}
-
-input! {
-    /// Body of `PATCH orders/{id}/update_status/`.
-    struct StatusIn {
-        status: Status,
-        /// Kept in the history beside the step.
-        note: Option<Text<1000>>,
-    }
-}
-
-input! {
-    /// Body of `POST orders/{id}/cancel/`; none is needed.
-    struct CancelIn {
-        /// Why; kept in the history beside the step.
-        #[also("reason")]
-        note: Option<Text<1000>>,
-    }
-}
-
-query! {
-    struct OrderQuery {
-        status: Option<Status>,
-        /// Admins: an id or an email address.
-        user: Option<String>,
-        /// A day in the shop's time zone (`2026-01-31`, from its start) or a moment.
-        date_from: Option<String>,
-        /// A day (to its end) or a moment.
-        date_to: Option<String>,
-        /// Part of the order number or the email address.
-        search: Option<String>,
-        paging: Paging,
-    }
-}
-
-query! {
-    /// The filters of the list.
-    struct ExportQuery {
-        status: Option<Status>,
-        /// An id or an email address.
-        user: Option<String>,
-        /// A day in the shop's time zone or a moment.
-        date_from: Option<String>,
-        /// A day (to its end) or a moment.
-        date_to: Option<String>,
-        /// Part of the order number or the email address.
-        search: Option<String>,
-    }
-}
 
 async fn place(
     State(app): State<App>,
@@ -317,117 +240,6 @@ pub fn access(user: Option<&User>, headers: &HeaderMap) -> Access {
     }
 }
 
-impl PlaceOrderIn {
-    fn checked(self) -> Result<PlaceOrder> {
-        let mut faults = Vec::new();
-        let (given, id) = (self.shipping_address, self.shipping_address_id);
-        let shipping = choice(&mut faults, "shipping_address", given, id)?;
-        let (given, id) = (self.billing_address, self.billing_address_id);
-        let billing = choice(&mut faults, "billing_address", given, id)?;
-        let note = self.note.unwrap_or_default();
-        if note.chars().count() > LONGEST_TEXT {
-            faults.push(too_long("note"));
-        }
-        if !faults.is_empty() {
-            return Err(Error::faults(faults));
-        }
-        Ok(PlaceOrder {
-            shipping,
-            billing,
-            payment_method: self.payment_method.unwrap_or(PaymentMethod::Cod),
-            email: self.email.map(String::from).unwrap_or_default(),
-            expected_total: self.expected_total.map(|total| total.0),
-            note,
-        })
-    }
-}
-
-/// An address or the id of one; a blank text is neither.
-fn choice(
-    faults: &mut Vec<Fault>,
-    attr: &str,
-    given: Option<TextOr<Json>>,
-    id: Option<AddressId>,
-) -> Result<Choice> {
-    let json = match given {
-        Some(TextOr::Text(text)) if text.trim().is_empty() => None,
-        Some(TextOr::Text(text)) => Some(serde_json::to_string(&text)),
-        Some(TextOr::Object(Json(object))) => Some(serde_json::to_string(&object)),
-        None => None,
-    };
-    match (json.transpose().map_err(Error::internal)?, id) {
-        (Some(_), Some(_)) => {
-            let detail = "Give an address or the id of one, not both.";
-            faults.push(fault(&format!("{attr}_id"), "invalid", detail));
-            Ok(Choice::Unsaid)
-        }
-        (Some(json), None) => {
-            if json.chars().count() > LONGEST_TEXT {
-                faults.push(too_long(attr));
-            }
-            Ok(Choice::Given(json))
-        }
-        (None, Some(id)) => Ok(Choice::Stored(id)),
-        (None, None) => Ok(Choice::Unsaid),
-    }
-}
-
-fn too_long(attr: &str) -> Fault {
-    let detail = format!("Ensure this field has no more than {LONGEST_TEXT} characters.");
-    fault(attr, "max_length", detail)
-}
-
-fn fault(attr: &str, code: &'static str, detail: impl Into<String>) -> Fault {
-    Fault {
-        attr: attr.to_owned(),
-        code,
-        detail: detail.into(),
-        in_query: false,
-    }
-}
-
-impl OrderQuery {
-    fn into_filter(self, app: &App) -> Result<Filter> {
-        let (from, until) = period(app, self.date_from, self.date_to)?;
-        Ok(Filter {
-            status: self.status,
-            user: self.user,
-            from,
-            until,
-            search: self.search,
-        })
-    }
-}
-
-impl ExportQuery {
-    fn into_filter(self, app: &App) -> Result<Filter> {
-        let (from, until) = period(app, self.date_from, self.date_to)?;
-        Ok(Filter {
-            status: self.status,
-            user: self.user,
-            from,
-            until,
-            search: self.search,
-        })
-    }
-}
-
-/// Both ends, or what is wrong with either.
-fn period(
-    app: &App,
-    from: Option<String>,
-    to: Option<String>,
-) -> Result<(Option<Time>, Option<Time>)> {
-    let read = |attr, text: Option<String>, end| {
-        text.map(|text| moment(app, attr, &text, end)).transpose()
-    };
-    match (read("date_from", from, false), read("date_to", to, true)) {
-        (Ok(from), Ok(until)) => Ok((from, until)),
-        (Err(one), Err(other)) => Err(Error::faults([one.fields(), other.fields()].concat())),
-        (Err(error), _) | (_, Err(error)) => Err(error),
-    }
-}
-
 /// Puts the token back into a guest's answer, which was kept without it.
 fn with_token(app: &App, answer: &str) -> Result<String> {
     #[derive(Deserialize)]
@@ -440,186 +252,4 @@ fn with_token(app: &App, answer: &str) -> Result<String> {
         .strip_suffix('}')
         .ok_or_else(|| Error::internal("an order's answer is no object"))?;
     Ok(format!("{body},\"order_token\":\"{token}\"}}"))
-}
-
-#[derive(Serialize, ToSchema)]
-pub(crate) struct OrderOut {
-    id: OrderId,
-    order_number: String,
-    /// The number that an imported order had; absent in others.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    external_id: Option<String>,
-    /// Null for guests.
-    user: Option<UserId>,
-    user_email: String,
-    #[schema(value_type = String)]
-    status: Status,
-    #[schema(value_type = String)]
-    payment_status: PaymentStatus,
-    #[schema(value_type = String)]
-    fulfillment_status: FulfillmentStatus,
-    payment_method: String,
-    currency: String,
-    subtotal: String,
-    discount_total: String,
-    shipping_total: String,
-    tax_total: String,
-    total_amount: String,
-    #[schema(schema_with = address_schema)]
-    shipping_address: Option<Box<RawValue>>,
-    #[schema(schema_with = address_schema)]
-    billing_address: Option<Box<RawValue>>,
-    note: String,
-    items: Vec<OrderItemOut>,
-    prices_include_tax: bool,
-    /// Pieces.
-    items_count: i64,
-    history: Vec<HistoryOut>,
-    created_at: Time,
-    updated_at: Time,
-    /// Only in the answer that placed a guest's order: opens it again, as header `X-Order-Token`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    order_token: Option<String>,
-}
-
-/// A copy of what was bought, as it was called and priced then.
-#[derive(Serialize, ToSchema)]
-struct OrderItemOut {
-    id: OrderLineId,
-    product_id: Option<ProductId>,
-    variant_id: Option<VariantId>,
-    product_name: String,
-    sku: Option<String>,
-    quantity: i64,
-    price: String,
-    subtotal: String,
-    discount: String,
-    tax: String,
-}
-
-/// One step on one of the three axes.
-#[derive(Serialize, ToSchema)]
-struct HistoryOut {
-    at: Time,
-    #[schema(value_type = String)]
-    axis: Axis,
-    from: Option<String>,
-    to: String,
-    /// The account that did it; null for guests and the shop itself.
-    by: Option<UserId>,
-    note: String,
-}
-
-impl OrderOut {
-    pub(crate) fn new(app: &App, order: &Order) -> Self {
-        let Order {
-            row,
-            lines,
-            history,
-        } = order;
-        OrderOut {
-            id: row.id,
-            order_number: row.order_number.clone(),
-            external_id: row.external_id.clone(),
-            user: row.user_id,
-            user_email: row.email.clone(),
-            status: row.status,
-            payment_status: row.payment_status,
-            fulfillment_status: row.fulfillment_status,
-            payment_method: row.payment_method.clone(),
-            currency: row.currency.clone(),
-            subtotal: app.amount(row.subtotal_minor),
-            discount_total: app.amount(row.discount_minor),
-            shipping_total: app.amount(row.shipping_minor),
-            tax_total: app.amount(row.tax_minor),
-            total_amount: app.amount(row.total_minor),
-            shipping_address: raw(row.shipping_address.as_deref()),
-            billing_address: raw(row.billing_address.as_deref()),
-            note: row.note.clone(),
-            items: lines
-                .iter()
-                .map(|line| OrderItemOut::new(app, line))
-                .collect(),
-            prices_include_tax: row.prices_include_tax,
-            items_count: row.items_count,
-            history: history.iter().map(HistoryOut::from).collect(),
-            created_at: row.created_at,
-            updated_at: row.updated_at,
-            order_token: None,
-        }
-    }
-
-    pub(crate) fn to_text(&self) -> Result<String> {
-        serde_json::to_string(self).map_err(Error::internal)
-    }
-}
-
-/// As it was given: a text, an object with any members, or none.
-fn address_schema() -> RefOr<Schema> {
-    let of = |kind: Type| ObjectBuilder::new().schema_type(kind);
-    let mut object =
-        of(Type::Object).additional_properties(Some(AdditionalProperties::FreeForm(true)));
-    for member in [
-        "full_name",
-        "line1",
-        "line2",
-        "city",
-        "region",
-        "postal_code",
-        "country",
-        "phone",
-    ] {
-        let any = ObjectBuilder::new().schema_type(SchemaType::AnyValue);
-        object = object.property(member, any);
-    }
-    OneOfBuilder::new()
-        .description(Some(
-            "A text or an object, as it was given. An object may have other members too.",
-        ))
-        .item(of(Type::String))
-        .item(object)
-        .item(of(Type::Null))
-        .into()
-}
-
-/// Stored as JSON, shown as it is; what is none is shown as a text.
-fn raw(address: Option<&str>) -> Option<Box<RawValue>> {
-    let address = address?;
-    RawValue::from_string(address.to_owned())
-        .or_else(|_| serde_json::value::to_raw_value(address))
-        .ok()
-}
-
-impl OrderItemOut {
-    fn new(app: &App, line: &OrderLine) -> Self {
-        let product_name = match line.variant_title.as_str() {
-            "" => line.product_name.clone(),
-            title => format!("{} ({title})", line.product_name),
-        };
-        OrderItemOut {
-            id: line.id,
-            product_id: line.product_id,
-            variant_id: line.variant_id,
-            product_name,
-            sku: line.sku.clone(),
-            quantity: line.quantity,
-            price: app.amount(line.price_minor),
-            subtotal: app.amount(line.subtotal_minor),
-            discount: app.amount(line.discount_minor),
-            tax: app.amount(line.tax_minor),
-        }
-    }
-}
-
-impl From<&HistoryRow> for HistoryOut {
-    fn from(step: &HistoryRow) -> Self {
-        HistoryOut {
-            at: step.at,
-            axis: step.axis,
-            from: step.from_status.clone(),
-            to: step.to_status.clone(),
-            by: step.actor_id,
-            note: step.note.clone(),
-        }
-    }
 }
