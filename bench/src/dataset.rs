@@ -66,6 +66,11 @@ pub(crate) fn product(n: u32) -> Product {
     }
 }
 
+/// The name of the category that product n is in.
+pub(crate) fn category_of(n: u32) -> String {
+    format!("Category {:02}", (n - 1) % CATEGORIES + 1)
+}
+
 /// What somebody may look for: a word, two, or the beginning of one.
 pub(crate) fn term(random: u64) -> String {
     let pick =

@@ -65,7 +65,7 @@ fn write_files(folder: &Path, count: u32) -> Result<()> {
     std::fs::create_dir_all(folder)
         .with_context(|| format!("{} cannot be made", folder.display()))?;
     let categories: Vec<_> = dataset::categories()
-        .map(|c| json!({"name": c.name, "slug": c.slug, "description": c.description}))
+        .map(|c| json!({"id": c.slug, "name": c.name, "description": c.description}))
         .collect();
     std::fs::write(
         folder.join("categories.json"),
@@ -81,7 +81,7 @@ fn write_files(folder: &Path, count: u32) -> Result<()> {
             &p.description,
             &p.price,
             &p.stock.to_string(),
-            &p.category,
+            &dataset::category_of(n),
         ])?;
     }
     Ok(products.flush()?)
