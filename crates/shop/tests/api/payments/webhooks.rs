@@ -1,5 +1,6 @@
 //! What providers send: who sent it, how often it counts, and in which order.
 
+use db::Engine;
 use serde_json::{Value, json};
 
 use super::four::{
@@ -358,6 +359,12 @@ both! {
 /// PY-03
 #[tokio::test]
 async fn without_a_secret_nothing_is_taken() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        nothing_is_taken(engine).await;
+    }
+}
+
+async fn nothing_is_taken(engine: Engine) {
     for settings in [
         &[][..],
         &[
@@ -368,7 +375,7 @@ async fn without_a_secret_nothing_is_taken() {
             ("STRIPE_SECRET_KEY", ""),
         ],
     ] {
-        let s = super::Paying::with(db::Engine::Sqlite, settings).await;
+        let s = super::Paying::with(engine, settings).await;
         let order = s.order().await;
         for p in ALL {
             assert_eq!(
