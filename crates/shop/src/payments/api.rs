@@ -1,16 +1,16 @@
 //! The HTTP face of payments.
 
+mod webhooks;
 mod wire;
 
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::initiate_payment::{Initiate, initiate_payment};
 use super::payment::Provider;
-use super::provider::{Hook, Proof};
-use super::receive_webhook::receive_webhook;
+use super::provider::Proof;
 use super::refund_payment::{Asked, refund_payment};
 use super::store::Wanted;
 use super::verify_payment::{Verify, verify_payment};
@@ -18,7 +18,7 @@ use super::{signature, store};
 use crate::app::App;
 use crate::caller::{Admin, User};
 use crate::error::{Code, Error, Result};
-use crate::http::extract::{Id, In, Keyed, PathText, Query, raw_bytes};
+use crate::http::extract::{Id, In, Keyed, Query};
 use crate::http::{Op, Routes, WithHeader, json_text, ok};
 use crate::idempotency::{self, IdempotencyKey};
 use crate::ids::PaymentId;
@@ -26,8 +26,7 @@ use crate::orders::{self, Access, OrderRef, PaymentMethod};
 use crate::paging::Page;
 pub(crate) use wire::PaymentOut;
 use wire::{
-    InitiateIn, InitiatedOut, PaymentQuery, PaymentVerifiedOut, ReceivedOut, RefundIn, RefundOut,
-    VerifyIn,
+    InitiateIn, InitiatedOut, PaymentQuery, PaymentVerifiedOut, RefundIn, RefundOut, VerifyIn,
 };
 
 pub fn routes() -> Routes {
@@ -80,42 +79,15 @@ pub fn routes() -> Routes {
     )
     .user()
     .query::<PaymentQuery>();
-    Routes::tag("payments")
+    webhooks::add(Routes::tag("payments"))
         .post("/payments/initiate/", initiate, initiate_op)
         .post("/payments/verify/", verify, verify_op)
-        .post(
-            "/payments/webhook/",
-            razorpay_webhook,
-            webhook_op("receive_razorpay_webhook", "Events of Razorpay"),
-        )
-        .post(
-            "/payments/webhook/{provider}/",
-            webhook,
-            webhook_op("receive_webhook", "Events of a provider"),
-        )
         .get("/payments/", list, list_op.lists::<PaymentOut>())
         .page("/payments/return/{order}/", returned)
         .get("/payments/{id}/", show, show_op)
         .post("/payments/{id}/refund/", refund, refund_op)
         .get("/payments/{id}/refunds/", refunds, refunds_op)
 }
-
-fn webhook_op(id: &'static str, summary: &'static str) -> Op {
-    Op::new(id, summary)
-        .describe("The raw body with the provider's signature. Each event has at most one effect.")
-        .public()
-        .answers::<ReceivedOut>(200)
-        .errors(&[
-            Code::InvalidSignature,
-            Code::NotFound,
-            Code::BodyTooLarge,
-            Code::UnsupportedMediaType,
-            Code::ProviderNotConfigured,
-        ])
-}
-
-/// Of a webhook's body.
-const LARGEST_EVENT: usize = 1024 * 1024;
 
 async fn initiate(
     State(app): State<App>,
@@ -164,53 +136,6 @@ async fn verify(
     let (order, payment) =
         finish(async move { verify_payment(&shop, &access, &asked).await }).await?;
     Ok(ok(&PaymentVerifiedOut::new(&app, &order, &payment)))
-}
-
-async fn razorpay_webhook(State(app): State<App>, request: Request) -> Result<Response> {
-    receive(app, Provider::Razorpay, request).await
-}
-
-async fn webhook(
-    State(app): State<App>,
-    PathText(name): PathText,
-    request: Request,
-) -> Result<Response> {
-    let name = Provider::parse(&name)
-        .filter(|name| name.is_online())
-        .ok_or_else(Error::not_found)?;
-    receive(app, name, request).await
-}
-
-async fn receive(app: App, name: Provider, request: Request) -> Result<Response> {
-    let headers = request.headers().clone();
-    if headers
-        .get(header::CONTENT_ENCODING)
-        .is_some_and(|encoding| encoding != "identity")
-    {
-        return Err(Code::UnsupportedMediaType.with("An event must come without Content-Encoding."));
-    }
-    let body = raw_bytes(request, LARGEST_EVENT).await?;
-    finish(async move {
-        let header = |name: &str| {
-            let mut all = headers.get_all(name).iter();
-            let first = all.next().map(|value| value.to_str().map(str::to_owned));
-            match (first.transpose(), all.next()) {
-                (Ok(value), None) => Ok(value),
-                _ => Err(signature::invalid()),
-            }
-        };
-        receive_webhook(
-            &app,
-            name,
-            &Hook {
-                body: &body,
-                header: &header,
-            },
-        )
-        .await
-    })
-    .await?;
-    Ok(ok(&ReceivedOut { received: true }))
 }
 
 /// Where a provider's page sends a browser when the shop has no front end. It changes nothing: the payment is found out

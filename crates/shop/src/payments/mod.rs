@@ -9,6 +9,7 @@
 //! exceeds what was captured; money that cannot count is written down and given back, and revives nothing.
 
 mod api;
+mod apply_dispute;
 mod apply_refund;
 mod apply_report;
 mod breaker;

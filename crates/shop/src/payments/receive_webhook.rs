@@ -6,7 +6,8 @@
 use db::Tx;
 use futures_util::try_join;
 
-use super::apply_refund::{Told, apply_dispute, apply_refund};
+use super::apply_dispute::apply_dispute;
+use super::apply_refund::{Told, apply_refund};
 use super::apply_report::apply_report;
 use super::client::Trouble;
 use super::payment::{Heard, Payment, Provider, Report, Stands};

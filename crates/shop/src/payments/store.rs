@@ -1,6 +1,6 @@
 //! SQL of attempts to pay; lists, the ledger and refunds are beside it.
 
-use db::{Conn, DbError, Tx, Value, args};
+use db::{Conn, DbError, Tx, args};
 
 use super::payment::{Payment, PaymentState, Provider};
 use crate::clock::Time;
@@ -54,10 +54,12 @@ macro_rules! payment_columns {
     };
 }
 
+mod due;
 mod ledger;
 mod lists;
 mod refunds;
 
+pub(crate) use due::*;
 pub(crate) use ledger::*;
 pub(crate) use lists::*;
 pub(crate) use refunds::*;
@@ -108,15 +110,6 @@ const CANCEL_OTHERS: &str = "UPDATE payments SET status = 'cancelled', updated_a
 const SAVE: &str =
     "UPDATE payments SET status = $2, provider_payment_id = COALESCE($3, provider_payment_id),
     method = $4, captured_minor = $5, note = $6, next_check_at = $7 WHERE id = $1";
-// Whoever moves the date looks at it; nobody else does.
-const SCHEDULE: &str = "UPDATE payments SET checks = checks + 1, next_check_at = $3 WHERE id = $1 AND next_check_at = $2";
-const DUE_PAYMENTS: &str = concat!(
-    "SELECT ",
-    payment_columns!(""),
-    " FROM payments WHERE provider = $1 AND next_check_at <= $2 AND (next_check_at, id) > ($3, $4)
-    ORDER BY next_check_at, id LIMIT $5"
-);
-
 pub(super) fn statements() -> Vec<String> {
     let fixed = [
         OPEN,
@@ -131,11 +124,10 @@ pub(super) fn statements() -> Vec<String> {
         SET_REFERENCE,
         CANCEL_OTHERS,
         SAVE,
-        SCHEDULE,
-        DUE_PAYMENTS,
     ];
     let fixed = fixed
         .iter()
+        .chain(due::STATEMENTS)
         .chain(ledger::STATEMENTS)
         .chain(refunds::STATEMENTS);
     fixed
@@ -282,38 +274,6 @@ pub(crate) async fn save(tx: &Tx, payment: &Payment, next_check_at: Option<Time>
     ];
     tx.execute(SAVE, row).await?;
     Ok(())
-}
-
-/// Takes the payment for a look, with the date of the next; false when somebody else has it.
-pub(crate) async fn schedule(tx: &Tx, due: &Payment, at: Option<Time>) -> Result<bool> {
-    let row = args![due.id, due.next_check_at, at];
-    Ok(tx.execute(SCHEDULE, row).await? == 1)
-}
-
-/// What is due at a provider, the longest first, from behind the row that was seen last.
-pub(crate) async fn due_payments(conn: &Conn, due: &Due) -> Result<Vec<Payment>> {
-    Ok(conn.all(DUE_PAYMENTS, &due.args()).await?)
-}
-
-/// A page of what is due.
-pub(crate) struct Due {
-    pub provider: Provider,
-    pub now: Time,
-    pub after: (Time, i64),
-    pub limit: i64,
-}
-
-impl Due {
-    fn args(&self) -> [Value; 5] {
-        let (at, id) = self.after;
-        [
-            self.provider.into(),
-            self.now.into(),
-            at.into(),
-            id.into(),
-            self.limit.into(),
-        ]
-    }
 }
 
 pub(crate) async fn find_by_id_if_any(conn: &Conn, id: PaymentId) -> Result<Option<Payment>> {

@@ -175,6 +175,21 @@ both! {
     }
 
     /// PY-12
+    async fn an_answer_that_is_late_comes_after_the_event_and_counts_with_it(s: Four) {
+        for p in ALL {
+            let (order, reference) = s.begun(p).await;
+            s.buyer_pays(p, &reference);
+            let path = match p { P::Razorpay => "/v1/payments/", P::Stripe => "/v1/payment_intents/", P::Paypal => "/capture", P::Bkash => "/execute" };
+            s.stand_in(p).fails(path, Fault::DoAndWait(Duration::from_millis(300)));
+            let event = s.event(p, &reference, &format!("evt_{}", p.name()));
+            let answers = at_once([s.verify(s.proof(p, &order, &reference)), s.send(p, &event)]).await;
+            assert!(answers.iter().all(|answer| answer.status == 200), "{p:?}: {} {}", answers[0].text(), answers[1].text());
+            assert_eq!((s.stands(&order).await, s.facts(&order).await), (paid(), words(&["captured"])), "{p:?}");
+        }
+        s.all_is_well().await;
+    }
+
+    /// PY-12
     async fn a_payment_that_was_not_seen_to_begin_begins_again(s: Four) {
         for p in ALL {
             let path = match p { P::Razorpay => "/v1/orders", P::Stripe => "/v1/payment_intents", P::Paypal => "/v2/checkout/orders", P::Bkash => "/create" };

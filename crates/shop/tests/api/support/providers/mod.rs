@@ -10,6 +10,7 @@ pub mod stripe;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -23,6 +24,8 @@ use tokio::net::TcpListener;
 pub enum Fault {
     /// No answer, ever; nothing is done.
     Hang,
+    /// It is done, and answered so much later.
+    DoAndWait(Duration),
     /// It is done, and the line is cut.
     DoAndCut,
     /// It is done, and the answer is an error.
@@ -236,6 +239,11 @@ async fn serve(
         Some(Fault::Hang) => std::future::pending::<Result<_, Infallible>>()
             .await
             .unwrap(),
+        Some(Fault::DoAndWait(time)) => {
+            let said = state.said_to(&asked);
+            tokio::time::sleep(time).await;
+            plain(said.status, said.body)
+        }
         Some(Fault::DoAndCut) => {
             state.said_to(&asked);
             return Err(std::io::Error::other("cut"));
