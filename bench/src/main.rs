@@ -6,16 +6,13 @@ mod output;
 mod adapter;
 mod crash;
 mod dataset;
-mod http;
 mod invoices;
 mod load;
 mod logins;
-mod parallel;
 mod pay;
 mod races;
 mod replay;
 mod seed;
-mod shop;
 mod stats;
 mod verify;
 
@@ -24,6 +21,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use client::{http, parallel, shop};
 
 use output::Output;
 use races::Race;

@@ -5,7 +5,6 @@
 //! `--at sandbox` the shop's own sandbox is the bank; its book lies in the shop's database, which makes a weaker proof.
 
 mod agreement;
-mod bank;
 mod events;
 mod sandbox;
 
@@ -14,7 +13,8 @@ pub(crate) use events::{Options as EventOptions, events};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
+use client::bank::{self, Bank};
 use serde_json::{Value, json};
 
 use crate::crash::Program;
@@ -22,7 +22,6 @@ use crate::output::Output;
 use crate::parallel::{Jobs, in_parallel};
 use crate::shop::{Ask, Caller, Server, first_customer, run_name};
 use agreement::settled;
-use bank::Bank;
 
 /// Longer than open payments wait for their second look.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -128,14 +127,14 @@ pub(crate) async fn pay(
             let mut buyer = server.customer(number, &email).await?;
             let mut staff = boss.again(number + options.buyers);
             while let Some(at) = jobs.next() {
-                let (chance, key) = (mixed(options.seed, at), format!("{run}-{at}"));
-                let order = place(server, &mut buyer, &product, &key).await?;
+                let (chance, key) = (client::mixed(options.seed, at), format!("{run}-{at}"));
+                let order = place(&mut buyer, &product, &key).await?;
                 let done = match options.at {
                     Place::Bank => {
                         let outcome = OUTCOMES[usize::try_from(chance % OUTCOMES.len() as u64)?];
                         buy(&bank, &mut buyer, &mut staff, order, outcome, &key).await?
                     }
-                    Place::Sandbox => sandbox::buy(server, &mut buyer, order, chance).await?,
+                    Place::Sandbox => sandbox::buy(&mut buyer, order, chance).await?,
                 };
                 placed.borrow_mut().push(done);
             }
@@ -197,12 +196,15 @@ pub(crate) async fn pay(
 }
 
 /// An order of one piece; its id.
-async fn place(server: Server, buyer: &mut Caller, product: &Value, key: &str) -> Result<i64> {
+async fn place(buyer: &mut Caller, product: &Value, key: &str) -> Result<i64> {
     let line = json!({"product_id": product, "quantity": 1});
     let order = loop {
-        insist(server, buyer, Ask::post("cart/items/", &line)).await?;
+        buyer.insist(Ask::post("cart/items/", &line)).await?;
         let nothing = json!({});
-        match insist(server, buyer, Ask::post("orders/", &nothing).keyed(key)).await {
+        match buyer
+            .insist(Ask::post("orders/", &nothing).keyed(key))
+            .await
+        {
             Ok(order) => break order,
             // The cart went with an order that the key will give again.
             Err(error) if error.to_string().contains("cart_empty") => {}
@@ -213,9 +215,11 @@ async fn place(server: Server, buyer: &mut Caller, product: &Value, key: &str) -
 }
 
 /// Begins to pay an order at the bank; what the shop answered, and the bank's name of the order.
-async fn begin(server: Server, buyer: &mut Caller, id: i64) -> Result<(Value, String)> {
+async fn begin(buyer: &mut Caller, id: i64) -> Result<(Value, String)> {
     let begin = json!({"order_id": id, "provider": "razorpay"});
-    let begun = insist(server, buyer, Ask::post("payments/initiate/", &begin)).await?;
+    let begun = buyer
+        .insist(Ask::post("payments/initiate/", &begin))
+        .await?;
     let reference = begun["razorpay_order_id"]
         .as_str()
         .context("no Razorpay order")?
@@ -232,11 +236,10 @@ async fn buy(
     outcome: Outcome,
     key: &str,
 ) -> Result<Placed> {
-    let server = bank.server();
     if matches!(outcome, Outcome::AnswerCut) {
         bank.cut_next();
     }
-    let (begun, reference) = begin(server, buyer, id).await?;
+    let (begun, reference) = begin(buyer, id).await?;
     let hint = |payment: &str| {
         json!({"order_id": id, "razorpay_order_id": reference, "razorpay_payment_id": payment,
             "razorpay_signature": bank.signature(&reference, payment)})
@@ -268,12 +271,9 @@ async fn buy(
         }
         Outcome::CancelledThenPaid => {
             let nothing = json!({});
-            let _ = insist(
-                server,
-                buyer,
-                Ask::post(&format!("orders/{id}/cancel/"), &nothing),
-            )
-            .await;
+            let _ = buyer
+                .insist(Ask::post(&format!("orders/{id}/cancel/"), &nothing))
+                .await;
             bank.tells(&bank.pays(&reference, "captured", 0), 1);
         }
         Outcome::PaidTwice => {
@@ -282,15 +282,12 @@ async fn buy(
         }
         Outcome::PaidThenRefunded => {
             let payment = bank.pays(&reference, "captured", 0);
-            insist(
-                server,
-                buyer,
-                Ask::post("payments/verify/", &hint(&payment)),
-            )
-            .await?;
+            buyer
+                .insist(Ask::post("payments/verify/", &hint(&payment)))
+                .await?;
             let path = format!("payments/{}/refund/", begun["payment_id"]);
             let all = json!({});
-            insist(server, staff, Ask::post(&path, &all).keyed(key)).await?;
+            staff.insist(Ask::post(&path, &all).keyed(key)).await?;
         }
     }
     Ok(Placed {
@@ -298,38 +295,4 @@ async fn buy(
         outcome: format!("{outcome:?}"),
         reference,
     })
-}
-
-/// Asks until there is a 2xx answer; what a repetition cannot mend is an error.
-async fn insist(server: Server, caller: &mut Caller, ask: Ask<'_>) -> Result<Value> {
-    let since = Instant::now();
-    loop {
-        let answer = caller.ask(ask).await;
-        match answer {
-            Ok(answer) if answer.is_ok() => return Ok(answer.json()),
-            Ok(answer)
-                if answer.status < 500
-                    && !answer.reason().contains("in_progress")
-                    && answer.status != 429 =>
-            {
-                bail!("{} {}: {}", ask.method, ask.path, answer.reason())
-            }
-            _ if since.elapsed() > PATIENCE => bail!("{} {} brings nothing", ask.method, ask.path),
-            _ => {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                server.is_back(Duration::from_secs(60)).await?;
-            }
-        }
-    }
-}
-
-/// A number without a pattern, of a seed and a place.
-fn mixed(seed: u64, at: usize) -> u64 {
-    let mut x = seed
-        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-        .wrapping_add(at as u64);
-    for shift in [30, 27, 31] {
-        x = (x ^ (x >> shift)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    }
-    x >> 16
 }

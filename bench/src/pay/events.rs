@@ -83,8 +83,8 @@ pub(crate) async fn events(
         let email = format!("payer{worker}-{run}@example.com");
         let mut buyer = server.customer(number, &email).await?;
         while let Some(at) = jobs.next() {
-            let id = place(server, &mut buyer, &product, &format!("{run}-{at}")).await?;
-            let (_, reference) = begin(server, &mut buyer, id).await?;
+            let id = place(&mut buyer, &product, &format!("{run}-{at}")).await?;
+            let (_, reference) = begin(&mut buyer, id).await?;
             paid.borrow_mut()
                 .push((id, bank.pays(&reference, "captured", 0)));
         }

@@ -3,8 +3,8 @@
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use super::{Placed, insist};
-use crate::shop::{Ask, Caller, Server};
+use super::Placed;
+use crate::shop::{Ask, Caller};
 
 const OUTCOMES: [&str; 8] = [
     "success",
@@ -18,15 +18,12 @@ const OUTCOMES: [&str; 8] = [
 ];
 
 /// Pays an order at an outcome by chance. Nobody verifies: webhooks and the shop's own looking have to do.
-pub(super) async fn buy(
-    server: Server,
-    buyer: &mut Caller,
-    id: i64,
-    chance: u64,
-) -> Result<Placed> {
+pub(super) async fn buy(buyer: &mut Caller, id: i64, chance: u64) -> Result<Placed> {
     let outcome = OUTCOMES[usize::try_from(chance % OUTCOMES.len() as u64)?];
     let begin = json!({"order_id": id, "provider": "sandbox"});
-    let begun = insist(server, buyer, Ask::post("payments/initiate/", &begin)).await?;
+    let begun = buyer
+        .insist(Ask::post("payments/initiate/", &begin))
+        .await?;
     let reference = begun["sandbox_reference"]
         .as_str()
         .context("no payment in the sandbox")?
@@ -38,7 +35,7 @@ pub(super) async fn buy(
     };
     for step in steps {
         let choice = json!({"outcome": step});
-        match insist(server, buyer, Ask::post(&path, &choice)).await {
+        match buyer.insist(Ask::post(&path, &choice)).await {
             // Decided before, when the answer was lost.
             Err(error) if error.to_string().contains("invalid_transition") => {}
             other => drop(other?),

@@ -97,6 +97,16 @@ impl Postgres {
         Ok(lease)
     }
 
+    /// Runs what no transaction may hold, without a time limit.
+    pub(crate) async fn by_itself(&self, sql: &str) -> Result<()> {
+        let mut lease = self.lease(false).await?;
+        let client = lease.client()?;
+        client.batch_execute("SET statement_timeout = 0").await?;
+        client.batch_execute(sql).await?;
+        lease.discard();
+        Ok(())
+    }
+
     pub(crate) async fn prepare(&self, sql: &str) -> Result<()> {
         let lease = self.lease(false).await?;
         lease.client()?.prepare(sql).await?;

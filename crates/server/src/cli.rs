@@ -1,8 +1,12 @@
 //! The words of the command line. Every setting is a flag too: `BIND` is `--bind`.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{
+    Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand,
+    builder::TypedValueParser,
+};
 use shop::{
     config::{Config, Sources},
     import::rows::Mapping,
@@ -53,6 +57,12 @@ pub(crate) enum Verb {
     /// Audit the database; exit code 1 when something does not add up
     #[command(after_help = "Example: cartwright check --json")]
     Check,
+    /// Prove on a scratch database that nothing is lost, sold or paid twice
+    #[command(
+        after_help = "Example: cartwright torture --orders 5000 --kills 20 --seed 7\n\
+        A new database is made beside the shop's and removed at the end; the shop's own is never opened."
+    )]
+    Torture(Torture),
     /// Print the API document
     #[command(after_help = "Example: cartwright openapi --yaml > openapi.yaml")]
     Openapi {
@@ -91,6 +101,24 @@ pub(crate) struct Demo {
     /// The same seed makes the same shop
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub(crate) seed: u64,
+}
+
+#[derive(Args)]
+pub(crate) struct Torture {
+    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = within(1..=1_000_000))]
+    pub(crate) orders: usize,
+    /// How often the server is killed in the middle
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = within(0..=1000))]
+    pub(crate) kills: usize,
+    /// How many buyers there are at once
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = within(1..=500))]
+    pub(crate) buyers: usize,
+    /// The same seed does the same to the same orders [any]
+    #[arg(long, value_name = "S")]
+    pub(crate) seed: Option<u64>,
+    /// Leave the scratch database and the server's log behind
+    #[arg(long)]
+    pub(crate) keep: bool,
 }
 
 #[derive(Subcommand)]
@@ -134,6 +162,12 @@ pub(crate) struct ImportFile {
     pub(crate) strict: bool,
 }
 
+fn within(range: RangeInclusive<usize>) -> impl TypedValueParser<Value = usize> {
+    clap::value_parser!(u64)
+        .range(*range.start() as u64..=*range.end() as u64)
+        .map(|number| usize::try_from(number).unwrap_or(usize::MAX))
+}
+
 const EXAMPLES: &str = "\
 Every setting has a flag (BIND is --bind); `cartwright config` lists them all.
 Flags beat the environment, the environment beats .env in the working folder.
@@ -143,7 +177,6 @@ Examples:
   cartwright createsuperuser                   make yourself an admin
   cartwright import products catalog.csv       fill the shelves
   DATABASE_URL=postgres://me@db/shop cartwright migrate --plan
-
 Exit codes: 0 done, 1 failed, 2 usage, 78 bad configuration";
 
 /// Ends the program with usage and 2 when the words make no sense.

@@ -5,6 +5,7 @@ mod listen;
 mod log;
 mod output;
 mod shop_at;
+mod torture;
 mod verbs;
 
 use std::process::ExitCode;

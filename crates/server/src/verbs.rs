@@ -8,6 +8,7 @@ mod import;
 mod migrate;
 mod openapi;
 mod serve;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -24,6 +25,7 @@ pub(crate) async fn run(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
         Verb::Import(what) => import::run(config, what, json).await,
         Verb::Demo(given) => demo::run(config, given, json).await,
         Verb::Check => check::run(config, json).await,
+        Verb::Torture(given) => torture::run(config, given, json).await,
         Verb::Openapi { yaml } => Ok(openapi::run(yaml)),
         Verb::Config => Ok(config::run(&config, json)),
     }

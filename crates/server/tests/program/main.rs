@@ -18,3 +18,4 @@ mod settings;
 mod start;
 mod stop;
 mod support;
+mod torture;

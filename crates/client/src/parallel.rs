@@ -7,13 +7,13 @@ use futures_util::TryStreamExt;
 use futures_util::stream::FuturesUnordered;
 
 /// Numbers from 0, each handed out once.
-pub(crate) struct Jobs {
+pub struct Jobs {
     next: Cell<usize>,
     end: usize,
 }
 
 impl Jobs {
-    pub(crate) fn next(&self) -> Option<usize> {
+    pub fn next(&self) -> Option<usize> {
         let job = self.next.get();
         (job < self.end).then(|| {
             self.next.set(job + 1);
@@ -23,7 +23,7 @@ impl Jobs {
 }
 
 /// Runs `workers` (numbered from 1) until each has nothing more to take from `jobs`.
-pub(crate) async fn in_parallel<T>(
+pub async fn in_parallel<T>(
     workers: usize,
     jobs: usize,
     work: impl AsyncFn(usize, &Jobs) -> Result<T>,
@@ -36,10 +36,7 @@ pub(crate) async fn in_parallel<T>(
 }
 
 /// Runs `workers` (numbered from 1) at once, until all have ended; results in the order of their ends.
-pub(crate) async fn at_once<T>(
-    workers: usize,
-    work: impl AsyncFn(usize) -> Result<T>,
-) -> Result<Vec<T>> {
+pub async fn at_once<T>(workers: usize, work: impl AsyncFn(usize) -> Result<T>) -> Result<Vec<T>> {
     let running: FuturesUnordered<_> = (1..=workers).map(|worker| work(worker)).collect();
     running.try_collect().await
 }

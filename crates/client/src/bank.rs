@@ -16,12 +16,12 @@ use sha2::Sha256;
 use tokio::net::TcpListener;
 
 use crate::http::Client;
-use crate::shop::{Server, source};
+use crate::shop::{Ask, Caller, Server, source};
 
 const KEY_SECRET: &str = "bench-key-secret";
 const WEBHOOK_SECRET: &str = "bench-webhook-secret";
 
-pub(crate) struct Bank {
+pub struct Bank {
     url: String,
     server: Server,
     book: Arc<Mutex<Book>>,
@@ -29,7 +29,7 @@ pub(crate) struct Bank {
 
 /// By whom an event is signed.
 #[derive(Clone, Copy)]
-pub(crate) enum Secret {
+pub enum Secret {
     Ours,
     Forged,
 }
@@ -44,16 +44,16 @@ struct Book {
 }
 
 /// Money that the bank took for an order.
-pub(crate) struct Money {
-    pub(crate) id: String,
-    pub(crate) amount: i64,
-    pub(crate) refunded: i64,
+pub struct Money {
+    pub id: String,
+    pub amount: i64,
+    pub refunded: i64,
     /// It is what was asked for.
-    pub(crate) fits: bool,
+    pub fits: bool,
 }
 
 impl Bank {
-    pub(crate) async fn open(server: Server) -> Result<Bank> {
+    pub async fn open(server: Server) -> Result<Bank> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
         let book = Arc::<Mutex<Book>>::default();
@@ -74,12 +74,12 @@ impl Bank {
     }
 
     /// The shop that it works for.
-    pub(crate) fn server(&self) -> Server {
+    pub fn server(&self) -> Server {
         self.server
     }
 
     /// With which the server finds it.
-    pub(crate) fn settings(&self) -> Vec<(&'static str, String)> {
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
         vec![
             ("RAZORPAY_BASE_URL", self.url.clone()),
             ("RAZORPAY_KEY_ID", "rzp_bench".to_owned()),
@@ -89,12 +89,12 @@ impl Bank {
     }
 
     /// The next order is made, and the line cut before its answer.
-    pub(crate) fn cut_next(&self) {
+    pub fn cut_next(&self) {
         self.book().cut_next = true;
     }
 
     /// A buyer pays, `less` than asked for; the payment's id.
-    pub(crate) fn pays(&self, order: &str, status: &str, less: i64) -> String {
+    pub fn pays(&self, order: &str, status: &str, less: i64) -> String {
         let mut book = self.book();
         let id = book.next("pay_");
         let (amount, currency) = (
@@ -110,7 +110,7 @@ impl Bank {
     }
 
     /// Sends the event about a payment so often, each until it is taken.
-    pub(crate) fn tells(&self, payment: &str, times: usize) {
+    pub fn tells(&self, payment: &str, times: usize) {
         let request = self.event(payment);
         for _ in 0..times {
             let (request, server) = (request.clone(), self.server);
@@ -125,7 +125,7 @@ impl Bank {
     }
 
     /// The request that tells of a payment.
-    pub(crate) fn event(&self, payment: &str) -> String {
+    pub fn event(&self, payment: &str) -> String {
         let payment = self.book().payments[payment].clone();
         let kind = format!("payment.{}", payment["status"].as_str().unwrap_or_default());
         let name = format!("evt_{}_{kind}", payment["id"].as_str().unwrap_or_default());
@@ -137,7 +137,7 @@ impl Bank {
     }
 
     /// The request that tells of a payment nobody knows, signed rightly or by somebody else.
-    pub(crate) fn strange_event(&self, number: usize, secret: Secret) -> String {
+    pub fn strange_event(&self, number: usize, secret: Secret) -> String {
         let body = json!({"event": "payment.captured", "entity": "event", "payload": {"payment": {"entity": {
             "id": format!("pay_strange{number}"), "entity": "payment", "amount": 1999, "currency": "USD",
             "status": "captured", "order_id": "order_strange", "method": "card"}}}})
@@ -156,12 +156,12 @@ impl Bank {
     }
 
     /// What the browser of who paid brings back.
-    pub(crate) fn signature(&self, order: &str, payment: &str) -> String {
+    pub fn signature(&self, order: &str, payment: &str) -> String {
         signed(KEY_SECRET, format!("{order}|{payment}").as_bytes())
     }
 
     /// All money that was taken for an order of the shop.
-    pub(crate) fn money_of(&self, order_number: &str) -> Vec<Money> {
+    pub fn money_of(&self, order_number: &str) -> Vec<Money> {
         let book = self.book();
         let ours = |order: &Value| order["notes"]["order_number"] == order_number;
         let taken = book
@@ -184,12 +184,59 @@ impl Bank {
             .collect()
     }
 
-    pub(crate) fn payments(&self) -> usize {
+    pub fn payments(&self) -> usize {
         self.book().payments.len()
     }
 
-    pub(crate) fn refunds(&self) -> usize {
+    pub fn refunds(&self) -> usize {
         self.book().refunds.len()
+    }
+
+    /// What does not agree between this book and the shop's about an order, if anything. `boss` is an admin.
+    pub async fn compare(&self, boss: &mut Caller, id: i64) -> Result<Option<String>> {
+        let order = boss.expect(Ask::get(&format!("orders/{id}/"))).await?;
+        let page = boss
+            .expect(Ask::get(&format!("payments/?order={id}")))
+            .await?;
+        let ours = page["results"].as_array().cloned().unwrap_or_default();
+        let theirs = self.money_of(order["order_number"].as_str().unwrap_or_default());
+        let (mut kept, mut counted) = (0, 0);
+        for money in &theirs {
+            let found: Vec<_> = ours
+                .iter()
+                .filter(|one| one["transaction_id"] == money.id.as_str())
+                .collect();
+            let [one] = found.as_slice() else {
+                return Ok(Some(format!(
+                    "the bank's {} is here {} times",
+                    money.id,
+                    found.len()
+                )));
+            };
+            let refunded = crate::cents(&one["refunded"]);
+            if refunded != money.refunded {
+                return Ok(Some(format!(
+                    "{}: {refunded} refunded here, {} there",
+                    money.id, money.refunded
+                )));
+            }
+            counted += i64::from(
+                ["succeeded", "partially_refunded", "refunded"]
+                    .contains(&one["status"].as_str().unwrap_or_default()),
+            );
+            kept += i64::from(money.fits && money.refunded < money.amount);
+        }
+        let paid = order["payment_status"] == "paid";
+        let over = order["status"] == "cancelled";
+        Ok(match (paid, kept) {
+            (true, 1) if !over => None,
+            (false, 0) => None,
+            _ if counted > 2 => Some(format!("{counted} payments count")),
+            _ => Some(format!(
+                "{} and {}, the bank keeps {kept} payments",
+                order["status"], order["payment_status"]
+            )),
+        })
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {

@@ -6,21 +6,21 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
-pub(crate) struct Client {
+pub struct Client {
     server: SocketAddrV4,
     source: Ipv4Addr,
     stream: Option<TcpStream>,
     input: Vec<u8>,
 }
 
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
 }
 
 impl Client {
-    pub(crate) fn new(server: SocketAddrV4, source: Ipv4Addr) -> Self {
+    pub fn new(server: SocketAddrV4, source: Ipv4Addr) -> Self {
         Self {
             server,
             source,
@@ -30,7 +30,7 @@ impl Client {
     }
 
     /// Sends a whole request and reads the whole answer. After an error nobody knows whether the server did it.
-    pub(crate) async fn exchange(&mut self, request: &[u8]) -> Result<Answer> {
+    pub async fn exchange(&mut self, request: &[u8]) -> Result<Answer> {
         let answer = self.try_exchange(request).await;
         if answer.is_err() {
             self.stream = None;
@@ -38,7 +38,7 @@ impl Client {
         answer
     }
 
-    pub(crate) fn close(&mut self) {
+    pub fn close(&mut self) {
         self.stream = None;
     }
 
@@ -74,7 +74,7 @@ impl Client {
 }
 
 impl Answer {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
             .find(|(n, _)| n.eq_ignore_ascii_case(name))

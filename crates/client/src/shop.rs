@@ -10,14 +10,16 @@ use serde_json::{Value, json};
 use crate::http::{Answer, Client};
 
 const BASE: &str = "/api/v1/";
-pub(crate) const PASSWORD: &str = "Bench-Pass-123";
+/// Longer than open payments wait for their second look.
+const PATIENCE: Duration = Duration::from_secs(600);
+pub const PASSWORD: &str = "Bench-Pass-123";
 
 /// Where the server listens. Loopback only: this program loads a server until it is sold out.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Server(pub(crate) SocketAddrV4);
+pub struct Server(pub SocketAddrV4);
 
 /// Somebody with a source address, a connection and perhaps an account.
-pub(crate) struct Caller {
+pub struct Caller {
     client: Client,
     server: Server,
     login: Option<(String, String)>,
@@ -26,15 +28,15 @@ pub(crate) struct Caller {
 
 /// What was asked for: method, path below the base, body, idempotency key.
 #[derive(Clone, Copy)]
-pub(crate) struct Ask<'a> {
-    pub(crate) method: &'a str,
-    pub(crate) path: &'a str,
-    pub(crate) body: Option<&'a Value>,
-    pub(crate) key: Option<&'a str>,
+pub struct Ask<'a> {
+    pub method: &'a str,
+    pub path: &'a str,
+    pub body: Option<&'a Value>,
+    pub key: Option<&'a str>,
 }
 
 impl<'a> Ask<'a> {
-    pub(crate) fn get(path: &'a str) -> Self {
+    pub fn get(path: &'a str) -> Self {
         Self {
             method: "GET",
             path,
@@ -43,7 +45,7 @@ impl<'a> Ask<'a> {
         }
     }
 
-    pub(crate) fn delete(path: &'a str) -> Self {
+    pub fn delete(path: &'a str) -> Self {
         Self {
             method: "DELETE",
             path,
@@ -52,7 +54,7 @@ impl<'a> Ask<'a> {
         }
     }
 
-    pub(crate) fn post(path: &'a str, body: &'a Value) -> Self {
+    pub fn post(path: &'a str, body: &'a Value) -> Self {
         Self {
             method: "POST",
             path,
@@ -61,7 +63,7 @@ impl<'a> Ask<'a> {
         }
     }
 
-    pub(crate) fn keyed(self, key: &'a str) -> Self {
+    pub fn keyed(self, key: &'a str) -> Self {
         Self {
             key: Some(key),
             ..self
@@ -88,7 +90,7 @@ impl FromStr for Server {
 }
 
 impl Server {
-    pub(crate) fn caller(self, number: usize) -> Caller {
+    pub fn caller(self, number: usize) -> Caller {
         Caller {
             client: Client::new(self.0, source(number)),
             server: self,
@@ -98,7 +100,7 @@ impl Server {
     }
 
     /// An account of its own for caller `number`, made now or by an earlier run.
-    pub(crate) async fn customer(self, number: usize, email: &str) -> Result<Caller> {
+    pub async fn customer(self, number: usize, email: &str) -> Result<Caller> {
         let mut caller = self.caller(number);
         let body = json!({"email": email, "password": PASSWORD, "first_name": "Bench", "last_name": "Customer"});
         let answer = caller.send(Ask::post("auth/register/", &body)).await?;
@@ -119,7 +121,7 @@ impl Server {
         Ok(caller)
     }
 
-    pub(crate) async fn signed_in(self, email: &str, password: &str) -> Result<Caller> {
+    pub async fn signed_in(self, email: &str, password: &str) -> Result<Caller> {
         let mut caller = self.caller(0);
         caller.login = Some((email.to_owned(), password.to_owned()));
         caller.sign_in().await?;
@@ -127,7 +129,7 @@ impl Server {
     }
 
     /// Waits until the server answers again.
-    pub(crate) async fn is_back(self, patience: Duration) -> Result<()> {
+    pub async fn is_back(self, patience: Duration) -> Result<()> {
         let since = Instant::now();
         while since.elapsed() < patience {
             if self
@@ -150,7 +152,7 @@ impl Server {
 
 impl Caller {
     /// The same account on a connection of its own.
-    pub(crate) fn again(&self, number: usize) -> Self {
+    pub fn again(&self, number: usize) -> Self {
         Self {
             login: self.login.clone(),
             token: self.token.clone(),
@@ -159,7 +161,7 @@ impl Caller {
     }
 
     /// Asks once, again only when the access token has run out.
-    pub(crate) async fn ask(&mut self, ask: Ask<'_>) -> std::io::Result<Answer> {
+    pub async fn ask(&mut self, ask: Ask<'_>) -> std::io::Result<Answer> {
         let answer = self.send(ask).await?;
         if answer.status != 401 || self.login.is_none() {
             return Ok(answer);
@@ -171,7 +173,7 @@ impl Caller {
     }
 
     /// The body of a 2xx answer; anything else is an error.
-    pub(crate) async fn expect(&mut self, ask: Ask<'_>) -> Result<Value> {
+    pub async fn expect(&mut self, ask: Ask<'_>) -> Result<Value> {
         let answer = self
             .ask(ask)
             .await
@@ -188,8 +190,37 @@ impl Caller {
         Ok(answer.json())
     }
 
+    /// The server that is asked.
+    pub fn server(&self) -> Server {
+        self.server
+    }
+
+    /// Asks until there is a 2xx answer, also while the server is away; what a repetition cannot mend is an error.
+    pub async fn insist(&mut self, ask: Ask<'_>) -> Result<Value> {
+        let since = Instant::now();
+        loop {
+            match self.ask(ask).await {
+                Ok(answer) if answer.is_ok() => return Ok(answer.json()),
+                Ok(answer)
+                    if answer.status < 500
+                        && !answer.reason().contains("in_progress")
+                        && answer.status != 429 =>
+                {
+                    bail!("{} {}: {}", ask.method, ask.path, answer.reason())
+                }
+                _ if since.elapsed() > PATIENCE => {
+                    bail!("{} {} brings nothing", ask.method, ask.path)
+                }
+                _ => {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    self.server.is_back(Duration::from_secs(60)).await?;
+                }
+            }
+        }
+    }
+
     /// A connection that is not needed for a while is given back.
-    pub(crate) fn leave(&mut self) {
+    pub fn leave(&mut self) {
         self.client.close();
     }
 
@@ -212,7 +243,8 @@ impl Caller {
         Ok(())
     }
 
-    pub(crate) async fn send(&mut self, ask: Ask<'_>) -> std::io::Result<Answer> {
+    /// Asks once, and never signs in by itself.
+    pub async fn send(&mut self, ask: Ask<'_>) -> std::io::Result<Answer> {
         let body = ask.body.map(Value::to_string).unwrap_or_default();
         let mut request = format!(
             "{} {BASE}{} HTTP/1.1\r\nhost: {}\r\n",
@@ -237,23 +269,23 @@ impl Caller {
 }
 
 impl Answer {
-    pub(crate) fn is_ok(&self) -> bool {
+    pub fn is_ok(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
-    pub(crate) fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 
     /// Status and code, such as `409 out_of_stock`.
-    pub(crate) fn reason(&self) -> String {
+    pub fn reason(&self) -> String {
         match self.json()["code"].as_str() {
             Some(code) => format!("{} {code}", self.status),
             None => self.status.to_string(),
         }
     }
 
-    pub(crate) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body)
             .chars()
             .take(300)
@@ -262,7 +294,7 @@ impl Answer {
 }
 
 /// Each caller comes from a loopback address of its own; number 0 is nobody in particular.
-pub(crate) fn source(number: usize) -> Ipv4Addr {
+pub fn source(number: usize) -> Ipv4Addr {
     let octet = |n: usize| u8::try_from(n % 250 + 1).unwrap_or(1);
     match number {
         0 => Ipv4Addr::LOCALHOST,
@@ -272,7 +304,7 @@ pub(crate) fn source(number: usize) -> Ipv4Addr {
 
 /// The number of a run's first customer, so that runs on one shop do not share addresses: a shop limits how many
 /// accounts one address makes in an hour.
-pub(crate) fn first_customer(run: &str) -> usize {
+pub fn first_customer(run: &str) -> usize {
     let hash = run.bytes().fold(0, |hash: usize, byte| {
         hash.wrapping_mul(31).wrapping_add(byte.into())
     });
@@ -280,7 +312,7 @@ pub(crate) fn first_customer(run: &str) -> usize {
 }
 
 /// A short name that no earlier run on the same shop had.
-pub(crate) fn run_name() -> String {
+pub fn run_name() -> String {
     use std::hash::{BuildHasher, Hasher};
     let random = std::collections::hash_map::RandomState::new()
         .build_hasher()
