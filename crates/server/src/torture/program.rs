@@ -1,7 +1,7 @@
 //! The server under torture: this very program, in processes of its own, with settings of its own.
 
 use std::fs::{File, OpenOptions};
-use std::net::{SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -15,6 +15,8 @@ use tokio::process::{Child, Command};
 
 pub(super) const ADMIN: &str = "torturer@example.com";
 pub(super) const PASSWORD: &str = "a passphrase for the scratch shop";
+/// Starts before it is given up.
+const TRIES: usize = 50;
 /// In the folder of the run.
 pub(super) const LOG: &str = "server.log";
 
@@ -28,10 +30,7 @@ pub(super) struct Program {
 impl Program {
     /// On a free port of this machine; with the bank that it takes for Razorpay.
     pub(super) async fn new(config: &Config, url: &str, folder: &Path) -> Result<(Self, Bank)> {
-        let free = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let SocketAddr::V4(free) = free else {
-            bail!("127.0.0.1 has no port");
-        };
+        let free = free_port(folder)?;
         let server = Server(free);
         let bank = Bank::open(server).await?;
         let mut env = settings(config, url, folder, free);
@@ -59,14 +58,26 @@ impl Program {
 
     /// Answers when it does.
     pub(super) async fn start(&self) -> Result<Child> {
-        let child = self
-            .command(&["serve"])
-            .stdout(Stdio::null())
-            .stderr(self.log()?)
-            .spawn()
-            .context("the server does not start")?;
-        self.server.is_back(Duration::from_secs(60)).await?;
-        Ok(child)
+        for _ in 0..TRIES {
+            let mut child = self
+                .command(&["serve"])
+                .stdout(Stdio::null())
+                .stderr(self.log()?)
+                .spawn()
+                .context("the server does not start")?;
+            tokio::select! {
+                back = self.server.is_back(Duration::from_secs(60)) => {
+                    back?;
+                    return Ok(child);
+                }
+                // Somebody else may have had its port for a moment.
+                ended = child.wait() => { ended?; }
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let log = std::fs::read_to_string(self.folder.join(LOG))?;
+        let last: Vec<&str> = log.lines().rev().take(3).collect();
+        bail!("the server does not start: {}", last.join(" / "))
     }
 
     /// What `cartwright check` finds, beside the running server.
@@ -108,6 +119,18 @@ impl Program {
         let file = self.folder.join(LOG);
         Ok(OpenOptions::new().create(true).append(true).open(file)?)
     }
+}
+
+/// Below the ports that the system gives to who connects: between a kill and the next start nobody must take it.
+fn free_port(folder: &Path) -> Result<SocketAddrV4> {
+    let name = folder.as_os_str().as_encoded_bytes();
+    let start = name.iter().fold(0_u16, |sum, byte| {
+        sum.wrapping_mul(31).wrapping_add(u16::from(*byte))
+    });
+    let ports = (0..12_000).map(|n| 20_000 + (start % 12_000 + n) % 12_000);
+    let mut free = ports.map(|port| SocketAddrV4::new(Ipv4Addr::LOCALHOST, port));
+    free.find(|address| std::net::TcpListener::bind(address).is_ok())
+        .context("no port of this machine is free")
 }
 
 fn settings(
