@@ -77,3 +77,22 @@ fn stand_back() {
         }
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn hashing_stands_back_and_survives_a_panic() {
+        let threads = Threads::new(1);
+        let nice = || {
+            let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+            // Behind the name, which ends the second field: niceness is the nineteenth.
+            let fields = stat.rsplit(") ").next().unwrap();
+            fields.split(' ').nth(16).unwrap().to_owned()
+        };
+        assert_eq!(threads.run(nice).await.unwrap(), "19");
+        assert!(threads.run(|| panic!("as a test")).await.is_err());
+        assert_eq!(threads.run(nice).await.unwrap(), "19");
+    }
+}
