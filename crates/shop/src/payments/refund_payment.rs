@@ -73,7 +73,11 @@ async fn claim(
         if let Some(client_key) = &asked.client_key
             && let Some(refund) = store::find_refund_of(tx, client_key).await?
         {
-            return Ok((payment, refund));
+            return match asked.amount_minor {
+                Some(minor) if minor != refund.amount_minor => Err(Code::IdempotencyKeyReused
+                    .with("This Idempotency-Key was used for a refund of another amount.")),
+                _ => Ok((payment, refund)),
+            };
         }
         if payment.provider == Provider::Import {
             return Err(Code::InvalidTransition.with("It was paid elsewhere, and is given back there."));

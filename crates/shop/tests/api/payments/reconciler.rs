@@ -191,6 +191,8 @@ both! {
         tamper(&s.shop, "UPDATE idempotency_keys SET status = 0, answer = '' WHERE key = 'lost'").await;
         assert_eq!(code(&keyed().expect(409).await), "idempotency_in_progress");
         s.shop.clock.advance(Duration::from_secs(61));
+        let other = s.refund(&payment, json!({"amount": "3.00"})).header("idempotency-key", "lost").expect(422).await;
+        assert_eq!(code(&other), "idempotency_key_reused");
         assert_eq!(keyed().expect(201).await.json()["id"], first["id"]);
         assert_eq!(keyed().expect(201).await.header("idempotency-replayed"), "true");
         assert_eq!(s.razorpay.state.book.lock().unwrap().refunds.len(), 1);
