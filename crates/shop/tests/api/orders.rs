@@ -10,6 +10,9 @@ use crate::shopping::{
 };
 use crate::support::{Ask, TestShop};
 
+mod keys;
+mod steps;
+
 const ORDERS: &str = "/api/v1/orders/";
 
 /// A shop with ten mugs at 12.50, Ada, and the boss.
@@ -73,32 +76,6 @@ impl Ready {
     }
 }
 
-/// A small shop that has time for one request at once and for few in an hour. Ada's cart is full.
-struct Shed {
-    shop: TestShop,
-    ada: Buyer,
-}
-
-impl Shed {
-    async fn on(engine: db::Engine) -> Self {
-        let settings = [
-            ("MAX_REQUESTS_IN_FLIGHT", "1"),
-            ("REQUEST_TIMEOUT", "1s"),
-            ("RATE_LIMIT", "5/h"),
-            ("ACCESS_TOKEN_TTL", "20d"),
-        ];
-        let shop = TestShop::with(engine, &settings).await;
-        let ada = Buyer::Customer(customer(&shop, "ada").await);
-        let mug = sell(&shop, "Mug", 1250, 10).await;
-        ada.adds(&shop, mug, 1).expect(201).await;
-        // Two are shed, and so the next one is too many.
-        for _ in 0..2 {
-            ada.cart(&shop).expect(200).await;
-        }
-        Shed { shop, ada }
-    }
-}
-
 /// (axis, from, to) of each step.
 fn steps(order: &Value) -> Vec<(String, String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
@@ -156,46 +133,6 @@ both! {
         assert_eq!(s.show(&s.ada, &order).expect(200).await.json(), order);
     }
 
-    async fn orders_that_nobody_pays_expire_and_give_their_stock_back_once(s: Ready) {
-        let order = async |method: &str| {
-            s.ada.adds(&s.shop, s.mug, 2).expect(201).await;
-            s.ada.orders(&s.shop).json(json!({"payment_method": method})).expect(201).await.json()
-        };
-        let (unpaid, confirmed, cash) = (order("razorpay").await, order("stripe").await, order("cod").await);
-        s.status(&confirmed, "confirmed").expect(200).await;
-        let expire = || shop::orders::expire_orders(&s.shop.app);
-        s.shop.clock.advance(Duration::from_secs(24 * 3600));
-        assert_eq!(expire().await.unwrap(), 0, "not yet");
-        s.shop.clock.advance(Duration::from_secs(1));
-        let (one, other) = tokio::join!(expire(), expire());
-        assert_eq!(one.unwrap() + other.unwrap(), 1);
-        assert_eq!(expire().await.unwrap(), 0);
-        let shown = s.show(&s.ada, &unpaid).expect(200).await.json();
-        assert_eq!((&shown["status"], &shown["history"][3]["by"]), (&json!("expired"), &Value::Null));
-        assert_eq!(steps(&shown)[3], ("lifecycle".into(), "open".into(), "expired".into()));
-        for kept in [&confirmed, &cash] {
-            assert_ne!(s.show(&s.ada, kept).expect(200).await.json()["status"], "expired");
-        }
-        assert_eq!(s.stock().await, (10, 4));
-        s.cancel(&s.ada, &unpaid).expect(409).await;
-        assert_eq!(s.status(&unpaid, "paid").expect(409).await.json()["possible"], json!([]));
-        books_are_right(&s.shop).await;
-    }
-
-    async fn what_is_said_of_a_step_stays_with_it(s: Ready) {
-        let order = s.placed(1).await;
-        let path = format!("{ORDERS}{}/update_status/", order["id"]);
-        let body = json!({"status": "confirmed", "note": "Called the buyer"});
-        s.boss.sign(s.shop.patch(&path)).json(body).expect(200).await;
-        let body = json!({"reason": "Changed her mind"});
-        let shown = s.cancel(&s.boss, &order).json(body).expect(200).await.json();
-        let notes: Vec<&Value> = shown["history"].as_array().unwrap().iter().map(|row| &row["note"]).collect();
-        assert_eq!(notes, ["", "", "", "Called the buyer", "Changed her mind"]);
-        assert!(shown["history"][3]["by"].is_i64() && shown["history"][3]["at"].is_string());
-        let other = s.placed(1).await;
-        assert_eq!(s.cancel(&s.ada, &other).json(json!({"note": "x".repeat(1001)})).expect(400).await.faulty(), ["note"]);
-    }
-
     /// IN-11
     async fn orders_are_exported_as_csv_that_no_spreadsheet_runs(s: Ready) {
         let body = json!({"note": "=cmd|' /C calc'!A0", "shipping_address": {"line1": "1 Main St, \"B\"", "city": "Rome"}});
@@ -229,26 +166,6 @@ both! {
         let faulty = s.boss.sign(s.shop.get("/api/v1/orders/export/?date_from=x&date_to=y")).expect(400).await;
         assert_eq!(faulty.faulty(), ["date_from", "date_to"]);
         s.ada.sign(s.shop.get("/api/v1/orders/export/")).expect(403).await;
-    }
-
-    /// ID-09
-    async fn a_request_that_was_shed_does_not_use_its_key_up(s: Shed) {
-        let ask = |s: &Shed| s.ada.orders(&s.shop).header("idempotency-key", "k");
-        // One waits for the cart, which a writer holds, until its time is over; the other finds no place meanwhile.
-        let tx = s.shop.app.db.begin().await.unwrap();
-        tx.execute("UPDATE carts SET version = version", &[]).await.unwrap();
-        let (slow, refused) = tokio::join!(ask(&s).expect(503), ask(&s).expect(503));
-        assert_eq!((slow.code().as_str(), refused.code().as_str()), ("timeout", "overloaded"));
-        drop(tx);
-        assert_eq!((count(&s.shop, "orders").await, count(&s.shop, "idempotency_keys").await), (0, 0));
-        assert_eq!(ask(&s).expect(429).await.code(), "rate_limited");
-        s.shop.clock.advance(Duration::from_secs(3600));
-        let first = ask(&s).expect(201).await;
-        assert_eq!(first.header("idempotency-replayed"), "");
-        let again = ask(&s).expect(201).await;
-        assert_eq!((again.header("idempotency-replayed"), again.text()), ("true", first.text()));
-        assert_eq!(count(&s.shop, "orders").await, 1);
-        books_are_right(&s.shop).await;
     }
 
     /// OR-09
@@ -490,81 +407,6 @@ both! {
         }
     }
 
-    /// OR-01, OR-06
-    async fn every_status_takes_its_commands_and_no_others(s: Ready) {
-        const WORDS: [&str; 11] = ["pending", "confirmed", "paid", "payment_failed", "processing", "shipped", "delivered", "returned", "refunded", "expired", "cancelled"];
-        let table: [(&[&str], &str, &[&str]); 11] = [
-            (&[], "pending", &["confirmed", "paid", "cancelled"]),
-            (&["confirmed"], "confirmed", &["paid", "processing", "shipped", "cancelled"]),
-            (&["paid"], "paid", &["confirmed", "processing", "shipped", "cancelled"]),
-            (&["paid", "confirmed"], "confirmed", &["processing", "shipped", "cancelled"]),
-            (&["confirmed", "processing"], "processing", &["paid", "shipped", "cancelled"]),
-            (&["paid", "processing"], "processing", &["shipped", "cancelled"]),
-            (&["confirmed", "shipped"], "shipped", &["paid", "delivered"]),
-            (&["confirmed", "processing", "shipped", "delivered"], "delivered", &["paid"]),
-            (&["paid", "shipped", "delivered"], "delivered", &[]),
-            (&["cancelled"], "cancelled", &[]),
-            (&["paid", "processing", "cancelled"], "cancelled", &[]),
-        ];
-        tamper(&s.shop, "UPDATE stock_items SET on_hand = 1000").await;
-        tamper(&s.shop, "UPDATE stock_movements SET quantity = 1000").await;
-        for (path, shown, possible) in table {
-            for word in WORDS {
-                let order = s.placed(1).await;
-                for step in path {
-                    s.status(&order, step).expect(200).await;
-                }
-                assert_eq!(s.show(&s.ada, &order).expect(200).await.json()["status"], shown);
-                if possible.contains(&word) {
-                    s.status(&order, word).expect(200).await;
-                } else {
-                    let refused = s.status(&order, word).expect(409).await.json();
-                    assert_eq!((&refused["code"], &refused["possible"]), (&json!("invalid_transition"), &json!(possible)), "{path:?} {word}");
-                }
-                s.status(&order, word).expect(409).await;
-            }
-        }
-        let order = s.placed(1).await;
-        assert_eq!(s.status(&order, "nonsense").expect(400).await.faulty(), ["status"]);
-        s.boss.sign(s.shop.patch(&format!("{ORDERS}999999/status/"))).json(json!({"status": "paid"})).expect(404).await;
-        books_are_right(&s.shop).await;
-    }
-
-    async fn an_order_goes_its_way_with_a_row_for_each_step(s: Ready) {
-        let order = s.placed(3).await;
-        for word in ["confirmed", "processing", "shipped"] {
-            let moved = s.status(&order, word).expect(200).await.json();
-            assert_eq!(moved["status"], word);
-            books_are_right(&s.shop).await;
-        }
-        assert_eq!(s.stock().await, (7, 0), "shipping takes it from the shelf");
-        let delivered = s.status(&order, "delivered").expect(200).await.json();
-        assert_eq!((&delivered["status"], &delivered["payment_status"], &delivered["fulfillment_status"]), (&json!("delivered"), &json!("pending"), &json!("delivered")));
-        let paid = s.status(&order, "paid").expect(200).await.json();
-        assert_eq!((&paid["status"], &paid["payment_status"]), (&json!("delivered"), &json!("paid")));
-        let steps: Vec<String> = steps(&paid).into_iter().skip(3).map(|(axis, from, to)| format!("{axis} {from} {to}")).collect();
-        assert_eq!(steps, [
-            "lifecycle open confirmed", "fulfillment unfulfilled processing", "fulfillment processing shipped",
-            "fulfillment shipped delivered", "payment pending paid",
-        ]);
-        assert!(paid["history"][3]["by"].is_i64());
-        let (provider, amount): (String, i64) = s.shop.app.db.read().await.unwrap()
-            .one("SELECT provider, amount_minor FROM payments WHERE status = 'succeeded'", &[]).await.unwrap();
-        assert_eq!((provider.as_str(), amount), ("cod", 3750));
-        books_are_right(&s.shop).await;
-    }
-
-    async fn a_step_is_never_older_than_the_one_before(s: Ready) {
-        let order = s.placed(1).await;
-        // A server whose clock is ahead has moved it last.
-        tamper(&s.shop, "UPDATE orders SET updated_at = updated_at + 60000000").await;
-        tamper(&s.shop, "UPDATE order_history SET at = at + 60000000").await;
-        s.status(&order, "paid").expect(200).await;
-        let moved = s.status(&order, "cancelled").expect(200).await.json();
-        assert_eq!((&moved["history"][3]["at"], &moved["updated_at"]), (&json!("2026-03-01T12:01:00Z"), &json!("2026-03-01T12:01:00Z")));
-        books_are_right(&s.shop).await;
-    }
-
     async fn a_customers_list_reads_the_customers_orders_only(s: Ready) {
         let list = "FROM orders WHERE (user_id = $1) ORDER BY created_at DESC, id DESC LIMIT";
         let list = shop::statements().into_iter().find(|sql| sql.contains(list)).unwrap();
@@ -583,139 +425,6 @@ both! {
         let plan = plan.join("\n");
         let by_user = ["(user_id=?)", "Index Cond: (user_id = "].iter().any(|text| plan.contains(text));
         assert!(by_user && plan.contains("orders_user_id") && !plan.to_lowercase().contains("sort"), "{plan}");
-    }
-
-    /// OR-06
-    async fn cancelling_gives_the_stock_back_once(s: Ready) {
-        let order = s.placed(4).await;
-        assert_eq!(s.stock().await, (10, 4));
-        let cancelled = s.cancel(&s.ada, &order).expect(200).await.json();
-        assert_eq!(cancelled["status"], "cancelled");
-        assert_eq!(steps(&cancelled)[3], ("lifecycle".into(), "open".into(), "cancelled".into()));
-        assert_eq!(s.stock().await, (10, 0));
-        for again in [s.cancel(&s.ada, &order), s.cancel(&s.boss, &order)] {
-            assert_eq!(again.expect(409).await.code(), "not_cancellable");
-        }
-        for word in ["paid", "confirmed", "cancelled", "pending"] {
-            assert_eq!(s.status(&order, word).expect(409).await.code(), "invalid_transition");
-        }
-        assert_eq!(s.stock().await, (10, 0));
-        books_are_right(&s.shop).await;
-    }
-
-    /// OR-05
-    async fn customers_cancel_until_something_happened_and_staff_until_it_left(s: Ready) {
-        for step in ["confirmed", "paid"] {
-            let order = s.placed(1).await;
-            s.status(&order, step).expect(200).await;
-            assert_eq!(s.cancel(&s.ada, &order).expect(409).await.code(), "not_cancellable");
-            s.cancel(&s.boss, &order).expect(200).await;
-        }
-        let order = s.placed(1).await;
-        s.status(&order, "paid").expect(200).await;
-        s.status(&order, "shipped").expect(200).await;
-        for buyer in [&s.ada, &s.boss] {
-            assert_eq!(s.cancel(buyer, &order).expect(409).await.code(), "not_cancellable");
-        }
-        let by_status = s.placed(2).await;
-        assert_eq!(s.status(&by_status, "cancelled").expect(200).await.json()["status"], "cancelled");
-        assert_eq!(s.stock().await, (9, 0));
-        books_are_right(&s.shop).await;
-    }
-
-    /// ID-01, ID-02
-    async fn the_same_key_and_body_get_the_first_answer_again(s: Ready) {
-        for buyer in [s.ada.clone(), Buyer::guest(&s.shop, s.mug, 1).await] {
-            buyer.adds(&s.shop, s.mug, 1).send().await;
-            let ask = |path: &str| buyer.sign(s.shop.post(path)).header("idempotency-key", "k").text(r#"{"shipping_address":{"b": 1, "a": "é"}}"#);
-            let first = ask(ORDERS).expect(201).await;
-            assert_eq!(first.header("idempotency-replayed"), "");
-            let order = first.json();
-            s.status(&order, "confirmed").expect(200).await;
-            for path in [ORDERS, "/api/orders/create/", "/api/orders/create_order", "/api/v1/orders"] {
-                let again = ask(path).expect(201).await;
-                assert_eq!(again.header("idempotency-replayed"), "true");
-                assert_eq!(again.text(), first.text());
-                assert!(again.header("content-type").starts_with("application/json"));
-            }
-            let same = buyer.orders(&s.shop).header("idempotency-key", "k").text("{ \"shipping_address\":\n{\"a\":\"\\u00e9\",\"b\":1}\n}").expect(201).await;
-            assert_eq!((same.header("idempotency-replayed"), same.text()), ("true", first.text()));
-            let other = buyer.orders(&s.shop).header("idempotency-key", "k").json(json!({"note": "x"})).expect(422).await;
-            assert_eq!(other.code(), "idempotency_key_reused");
-        }
-        assert_eq!(count(&s.shop, "orders").await, 2);
-        let kept: Vec<String> = s.shop.app.db.read().await.unwrap().all("SELECT answer FROM idempotency_keys", &[]).await.unwrap();
-        assert!(kept.len() == 2 && kept.iter().all(|answer| !answer.contains("order_token")), "{kept:?}");
-        books_are_right(&s.shop).await;
-    }
-
-    async fn no_body_and_an_empty_object_are_one_request(s: Ready) {
-        s.ada.adds(&s.shop, s.mug, 1).expect(201).await;
-        let ask = || s.ada.orders(&s.shop).header("idempotency-key", "k");
-        let first = ask().expect(201).await;
-        let again = ask().json(json!({})).expect(201).await;
-        assert_eq!((again.header("idempotency-replayed"), again.text()), ("true", first.text()));
-    }
-
-    /// ID-04
-    async fn a_key_belongs_to_its_caller(s: Ready) {
-        let bob = Buyer::Customer(customer(&s.shop, "bob").await);
-        let guest = Buyer::guest(&s.shop, s.mug, 1).await;
-        let mut numbers = Vec::new();
-        for buyer in [&s.ada, &bob, &guest] {
-            buyer.adds(&s.shop, s.mug, 1).send().await;
-            let answer = buyer.orders(&s.shop).header("idempotency-key", "same").expect(201).await;
-            assert_eq!(answer.header("idempotency-replayed"), "");
-            numbers.push(answer.json()["order_number"].clone());
-        }
-        numbers.dedup();
-        assert_eq!(numbers.len(), 3);
-    }
-
-    /// ID-06
-    async fn a_refused_request_does_not_use_its_key_up(s: Ready) {
-        let ask = |body: Value| s.ada.orders(&s.shop).header("idempotency-key", "k").json(body);
-        ask(json!({})).expect(400).await;
-        s.ada.adds(&s.shop, s.mug, 1).expect(201).await;
-        ask(json!({"payment_method": "barter"})).expect(400).await;
-        ask(json!({"expected_total": "1.00"})).expect(409).await;
-        assert_eq!(count(&s.shop, "idempotency_keys").await, 0);
-        ask(json!({"payment_method": "cod"})).expect(201).await;
-    }
-
-    /// ID-08
-    async fn a_key_is_1_to_255_printable_characters_and_stands_once(s: Ready) {
-        s.ada.adds(&s.shop, s.mug, 1).expect(201).await;
-        for bad in [String::new(), "x".repeat(256), "a\tb".into()] {
-            let answer = s.ada.orders(&s.shop).header("idempotency-key", bad).expect(400).await;
-            assert_eq!((answer.code(), answer.faulty()), ("validation_error".into(), vec!["Idempotency-Key".to_owned()]));
-        }
-        let twice = s.ada.orders(&s.shop).and_header("idempotency-key", "a").and_header("idempotency-key", "a").expect(400).await;
-        assert_eq!(twice.faulty(), ["Idempotency-Key"]);
-        s.ada.orders(&s.shop).header("idempotency-key", "x".repeat(255)).expect(201).await;
-    }
-
-    async fn answers_are_kept_for_a_day_and_guest_carts_for_thirty(s: Ready) {
-        let guest = Buyer::guest(&s.shop, s.mug, 1).await;
-        s.ada.adds(&s.shop, s.mug, 1).expect(201).await;
-        let ask = || s.ada.orders(&s.shop).header("idempotency-key", "k");
-        ask().expect(201).await;
-        s.ada.adds(&s.shop, s.mug, 1).expect(201).await;
-        s.shop.clock.advance(Duration::from_secs(23 * 3600));
-        let swept = shop::housekeeping::sweep(&s.shop.app).await.unwrap();
-        assert_eq!((swept.idempotency_keys, swept.guest_carts), (0, 0));
-        s.shop.clock.advance(Duration::from_secs(2 * 3600));
-        let swept = shop::housekeeping::sweep(&s.shop.app).await.unwrap();
-        assert_eq!((swept.idempotency_keys, swept.guest_carts), (1, 0));
-
-        s.shop.clock.advance(Duration::from_secs(28 * 24 * 3600));
-        let young = Buyer::guest(&s.shop, s.mug, 1).await;
-        s.shop.clock.advance(Duration::from_secs(24 * 3600));
-        let swept = shop::housekeeping::sweep(&s.shop.app).await.unwrap();
-        assert_eq!(swept.guest_carts, 1);
-        guest.cart(&s.shop).expect(404).await;
-        young.cart(&s.shop).expect(200).await;
-        assert_eq!(count(&s.shop, "cart_lines").await, 2, "the account's cart stays");
     }
 
     async fn the_audit_finds_what_was_tampered_with(s: Ready) {
