@@ -18,6 +18,8 @@ const CUSTOMERS: usize = 4;
 const TTL: i64 = 3600;
 /// Everything is compared after so many operations, and at the end.
 const LOOK: u64 = 50;
+/// Orders that are then looked at one by one; of all of them the sums are compared, and the audit's rules.
+const RECENT: usize = 60;
 const WORDS: [&str; 6] = [
     "confirmed",
     "processing",
@@ -555,7 +557,7 @@ impl Game {
             );
         }
         for order in 0..self.orders.len() {
-            if self.book.orders[order].ended.is_none() || order + 20 > self.orders.len() {
+            if order + RECENT > self.orders.len() {
                 self.look_at(order).await;
             }
         }
