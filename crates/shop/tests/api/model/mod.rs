@@ -4,6 +4,7 @@
 //! `CARTWRIGHT_TEST_MODEL_OPERATIONS=10000 CARTWRIGHT_TEST_MODEL_SEEDS=4,5,6 ./test -p shop --test api model`
 
 mod book;
+mod compare;
 mod play;
 
 use db::Engine;

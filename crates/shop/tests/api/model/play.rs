@@ -5,21 +5,19 @@ use std::time::Duration;
 use db::Engine;
 use serde_json::{Value, json};
 
-use super::book::{Book, Said, Thing};
+use super::book::{Book, Thing};
 use crate::mix::Dice;
-use crate::shopping::{Goods, books_are_right, sell};
-use crate::support::{Answer, Ask, Person, TestShop};
+use crate::shopping::{Goods, sell};
+use crate::support::{Ask, Person, TestShop};
 
 const THINGS: usize = 6;
 /// The first ones are customers, the others guests.
-const SHOPPERS: usize = 6;
-const CUSTOMERS: usize = 4;
+pub(super) const SHOPPERS: usize = 6;
+pub(super) const CUSTOMERS: usize = 4;
 /// `UNPAID_ORDER_TTL`, in seconds.
 const TTL: i64 = 3600;
 /// Everything is compared after so many operations, and at the end.
 const LOOK: u64 = 50;
-/// Orders that are then looked at one by one; of all of them the sums are compared, and the audit's rules.
-const RECENT: usize = 60;
 const WORDS: [&str; 6] = [
     "confirmed",
     "processing",
@@ -30,19 +28,19 @@ const WORDS: [&str; 6] = [
 ];
 
 pub struct Game {
-    seed: u64,
-    shop: TestShop,
-    admin: Person,
-    customers: Vec<Person>,
+    pub(super) seed: u64,
+    pub(super) shop: TestShop,
+    pub(super) admin: Person,
+    pub(super) customers: Vec<Person>,
     /// The cart tokens of the guests; one without has never shopped, or has just ordered.
-    tokens: Vec<Option<String>>,
-    goods: Vec<Goods>,
+    pub(super) tokens: Vec<Option<String>>,
+    pub(super) goods: Vec<Goods>,
     /// Id and order token, as the book has them in order.
-    orders: Vec<(i64, String)>,
-    book: Book,
-    dice: Dice,
-    keys: u64,
-    log: Vec<String>,
+    pub(super) orders: Vec<(i64, String)>,
+    pub(super) book: Book,
+    pub(super) dice: Dice,
+    pub(super) keys: u64,
+    pub(super) log: Vec<String>,
 }
 
 impl Game {
@@ -445,154 +443,6 @@ impl Game {
         shop::jobs(&self.shop.app).run_due().await.unwrap();
     }
 
-    // Comparing.
-
-    #[track_caller]
-    fn same(&self, answer: &Answer, said: Said<u16>) {
-        let text = answer.text();
-        match said {
-            Ok(status) => assert_eq!(answer.status, status, "{text}{}", self.story()),
-            Err(code) => {
-                assert!(
-                    !answer.status.is_success(),
-                    "{code} was expected: {text}{}",
-                    self.story()
-                );
-                assert_eq!(answer.code(), code, "{text}{}", self.story());
-            }
-        }
-    }
-
-    #[track_caller]
-    fn same_cart(&self, shopper: usize, shown: &Value) {
-        let items = shown["items"].as_array().unwrap();
-        let mut seen: Vec<(i64, i64)> = items
-            .iter()
-            .map(|i| {
-                (
-                    i["product_id"].as_i64().unwrap(),
-                    i["quantity"].as_i64().unwrap(),
-                )
-            })
-            .collect();
-        seen.sort_unstable();
-        let cart = &self.book.carts[shopper];
-        let mut meant: Vec<_> = cart
-            .iter()
-            .map(|(&t, &q)| (self.goods[t].product, q))
-            .collect();
-        meant.sort_unstable();
-        assert_eq!(seen, meant, "the cart of {shopper}{}", self.story());
-        let worth = amount(self.book.worth(shopper));
-        assert_eq!(
-            shown["total_amount"],
-            json!(worth),
-            "cart of {shopper}{}",
-            self.story()
-        );
-    }
-
-    #[track_caller]
-    fn same_order(&self, order: usize, shown: &Value) {
-        let meant = &self.book.orders[order];
-        for (member, value) in [
-            ("status", meant.status().to_owned()),
-            ("payment_status", meant.payment.to_owned()),
-            ("fulfillment_status", meant.sent.to_owned()),
-            ("total_amount", amount(meant.total())),
-        ] {
-            assert_eq!(
-                shown[member],
-                json!(value),
-                "{member} of order {order}{}",
-                self.story()
-            );
-        }
-        let items = shown["items"].as_array().unwrap();
-        assert_eq!(items.len(), meant.lines.len(), "{}", self.story());
-        for line in &meant.lines {
-            let product = self.goods[line.thing].product;
-            let item = items.iter().find(|i| i["product_id"] == product).unwrap();
-            let seen = (&item["quantity"], &item["price"]);
-            let meant = (&json!(line.quantity), &json!(amount(line.price)));
-            assert_eq!(seen, meant, "order {order}{}", self.story());
-        }
-    }
-
-    async fn look_at(&self, order: usize) {
-        let path = format!("/api/v1/orders/{}/", self.orders[order].0);
-        let shown = self
-            .shop
-            .get(&path)
-            .by(&self.admin)
-            .expect(200)
-            .await
-            .json();
-        self.same_order(order, &shown);
-    }
-
-    async fn compare_all(&self) {
-        for (thing, goods) in self.book.things.iter().zip(&self.goods) {
-            let path = format!("/api/v1/products/{}/", goods.product);
-            let shown = self
-                .shop
-                .get(&path)
-                .by(&self.admin)
-                .expect(200)
-                .await
-                .json();
-            let seen = (&shown["price"], &shown["stock"], &shown["is_active"]);
-            let meant = (
-                &json!(amount(thing.price)),
-                &json!(thing.sellable()),
-                &json!(thing.on_sale),
-            );
-            assert_eq!(seen, meant, "{shown}{}", self.story());
-            let stock = crate::shopping::stock(&self.shop, *goods).await;
-            assert_eq!(
-                stock,
-                (thing.on_hand, thing.reserved),
-                "{shown}{}",
-                self.story()
-            );
-        }
-        for order in 0..self.orders.len() {
-            if order + RECENT > self.orders.len() {
-                self.look_at(order).await;
-            }
-        }
-        for shopper in (0..SHOPPERS).filter(|&s| s < CUSTOMERS || self.tokens[s].is_some()) {
-            let ask = self.sign(shopper, self.shop.get("/api/v1/cart/"));
-            self.same_cart(shopper, &ask.expect(200).await.json());
-        }
-        let many: i64 = crate::shopping::count(&self.shop, "orders").await;
-        assert_eq!(many, self.orders.len() as i64, "orders{}", self.story());
-        let conn = self.shop.app.db.read().await.unwrap();
-        let sql = "SELECT CAST(COALESCE(SUM(captured_minor), 0) AS BIGINT),
-            CAST(COALESCE(SUM(refunded_minor), 0) AS BIGINT) FROM orders";
-        let money: (i64, i64) = conn.one(sql, &[]).await.unwrap();
-        let orders = &self.book.orders;
-        let meant = (
-            orders.iter().map(|o| o.captured).sum(),
-            orders.iter().map(|o| o.refunded).sum(),
-        );
-        assert_eq!(money, meant, "money{}", self.story());
-        books_are_right(&self.shop).await;
-    }
-
-    /// How to have it again, and what led there.
-    fn story(&self) -> String {
-        let last = self.log.len().saturating_sub(12);
-        format!(
-            "\nseed {} on {}, operation {}: CARTWRIGHT_TEST_MODEL_SEEDS={}\n{}",
-            self.seed,
-            self.shop.app.db.engine(),
-            self.log.len(),
-            self.seed,
-            self.log[last..].join("\n")
-        )
-    }
-
     // Who and what.
 
     fn note(&mut self, what: String) {
@@ -618,7 +468,7 @@ impl Game {
         (back > 0).then(|| many - 1 - usize::try_from(self.dice.roll(back)).unwrap())
     }
 
-    fn sign(&self, shopper: usize, ask: Ask) -> Ask {
+    pub(super) fn sign(&self, shopper: usize, ask: Ask) -> Ask {
         match (self.customers.get(shopper), &self.tokens[shopper]) {
             (Some(customer), _) => ask.by(customer),
             (None, Some(token)) => ask.header("x-cart-token", token),
@@ -634,6 +484,6 @@ impl Game {
     }
 }
 
-fn amount(minor: i64) -> String {
+pub(super) fn amount(minor: i64) -> String {
     format!("{}.{:02}", minor / 100, minor % 100)
 }
