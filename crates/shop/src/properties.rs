@@ -17,7 +17,7 @@ use crate::import::rows::{Column, Mapping, Rows};
 use crate::payments::providers::stripe::webhook;
 use crate::payments::signature;
 
-/// What we read `serde_json` reads, with the same value, and we read what it then writes.
+/// What we read `serde_json` reads, with the same value; and so we do what it then writes.
 pub fn json(bytes: &[u8]) {
     let Ok(node) = json::parse(bytes) else {
         return;
@@ -26,8 +26,10 @@ pub fn json(bytes: &[u8]) {
     let theirs = serde_json::from_slice::<serde_json::Value>(bytes).ok();
     assert_eq!(theirs.as_ref(), Some(&value));
     let written = value.to_string();
+    // Large numbers become floats there, and may be read back one bit off: by both alike.
     let again = json::parse(written.as_bytes()).ok();
-    assert_eq!(again.map(|node| node.to_value()), Some(value));
+    let theirs = serde_json::from_str::<serde_json::Value>(&written).ok();
+    assert_eq!(again.map(|node| node.to_value()), theirs);
 }
 
 /// An amount that is taken is the amount that was written, to the last digit, and is read back as it is shown.
