@@ -39,6 +39,14 @@ async fn a_payment_costs_the_round_trips_that_are_listed() {
         *least = count.min(*least);
     };
     for n in 0..TIMES {
+        let count = trips
+            .of(async { drop(s.ada.adds(&s.shop, s.mug, 1).expect(201).await) })
+            .await;
+        note("add to the cart", count);
+        let count = trips
+            .of(async { drop(s.ada.orders(&s.shop).expect(201).await) })
+            .await;
+        note("place the order", count);
         for p in [P::Razorpay, P::Paypal] {
             let order = s.order().await;
             let count = trips
