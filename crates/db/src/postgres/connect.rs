@@ -91,7 +91,10 @@ fn target(url: &str) -> Result<(tokio_postgres::Config, MakeRustlsConnect)> {
     });
     config
         .application_name("cartwright")
-        .connect_timeout(Duration::from_secs(3));
+        .connect_timeout(Duration::from_secs(3))
+        // What was used last is used first, so some rest for long: what a router has dropped must not look alive.
+        .keepalives_idle(Duration::from_secs(60))
+        .tcp_user_timeout(Duration::from_secs(15));
     Ok((
         config,
         MakeRustlsConnect::new(tls(mode.starts_with("verify"), root_file)?),

@@ -388,8 +388,8 @@ fn chain() -> String {
       LAG(to_status) OVER (PARTITION BY order_id, axis ORDER BY id) AS before,
       at, LAG(at) OVER (PARTITION BY order_id, axis ORDER BY id) AS at_before
     FROM order_history) h
-  JOIN ({}) a ON a.axis = h.axis
-  WHERE h.from_status <> COALESCE(h.before, a.start) OR h.at < h.at_before",
+  JOIN orders o ON o.id = h.order_id JOIN ({}) a ON a.axis = h.axis
+  WHERE h.from_status <> COALESCE(h.before, a.start) OR h.at < COALESCE(h.at_before, o.created_at)",
         starts()
     )
 }

@@ -113,6 +113,8 @@ db::record! {
         pub id: OrderId,
         pub order_number: String,
         pub user_id: Option<UserId>,
+        /// A guest placed it; the account may have taken it over since.
+        pub by_guest: bool,
         pub email: String,
         pub source: Source,
         /// The number that an imported order had.
@@ -200,7 +202,7 @@ impl OrderRow {
             axis,
             from_status: None,
             to_status: status.to_owned(),
-            actor_id: self.user_id,
+            actor_id: self.user_id.filter(|_| !self.by_guest),
             note: String::new(),
         })
     }

@@ -257,6 +257,7 @@ fn as_order(
         id,
         order_number: new.order_number.to_owned(),
         user_id: new.user,
+        by_guest: new.token_hash.is_some(),
         email,
         source: Source::Shop,
         external_id: None,

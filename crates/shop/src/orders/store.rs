@@ -16,7 +16,7 @@ use crate::paging::{Paging, SortKey, padded, windowed};
 
 macro_rules! order_columns {
     () => {
-        "id, order_number, user_id, email, source, external_id, status, lifecycle, confirmed_at, payment_status, \
+        "id, order_number, user_id, token_hash IS NOT NULL AS by_guest, email, source, external_id, status, lifecycle, confirmed_at, payment_status, \
          fulfillment_status, payment_method, currency, prices_include_tax, items_count, subtotal_minor, \
          discount_minor, shipping_minor, tax_minor, total_minor, captured_minor, refunded_minor, shipping_address, \
          billing_address, note, created_at, updated_at"

@@ -438,7 +438,7 @@ both! {
         s.status(&sent, "shipped").expect(200).await;
         books_are_right(&s.shop).await;
         let sent = sent["id"].as_i64().unwrap();
-        let breaks: [(u8, String, String); 14] = [
+        let breaks: [(u8, String, String); 15] = [
             // The books of an item that came back twice are otherwise right.
             (1, format!("INSERT INTO stock_movements (stock_item_id, kind, quantity, order_id, created_at)
                     SELECT stock_item_id, 'returned', 2, {sent}, 0 FROM stock_movements WHERE kind = 'sold'"),
@@ -457,6 +457,7 @@ both! {
             (2, "UPDATE orders SET total_minor = total_minor + 1".into(), "UPDATE orders SET total_minor = total_minor - 1".into()),
             (2, "UPDATE orders SET items_count = items_count + 1".into(), "UPDATE orders SET items_count = items_count - 1".into()),
             (3, format!("UPDATE orders SET captured_minor = 1 WHERE id = {first}"), format!("UPDATE orders SET captured_minor = 2500 WHERE id = {first}")),
+            (7, "UPDATE order_history SET at = at - 1000000000 WHERE to_status = 'paid'".into(), "UPDATE order_history SET at = at + 1000000000 WHERE to_status = 'paid'".into()),
             (7, "UPDATE order_history SET to_status = 'refunded' WHERE to_status = 'paid'".into(), "UPDATE order_history SET to_status = 'paid' WHERE to_status = 'refunded'".into()),
             (7, format!("UPDATE orders SET status = 'shipped' WHERE id = {first}"), format!("UPDATE orders SET status = 'paid' WHERE id = {first}")),
         ];
