@@ -8,6 +8,8 @@ use crate::clock::Time;
 pub(crate) const FIRST: Duration = Duration::from_secs(2 * 60);
 /// An attempt of which the provider never told a name cannot be paid by anybody after this.
 pub(crate) const NAMELESS: Duration = Duration::from_secs(15 * 60);
+/// Stripe keeps the key of a call for a day: a refund older than this may be made twice under one.
+pub(crate) const KEYS: Duration = Duration::from_secs(23 * 3600);
 /// Then nobody pays any more, at no provider.
 const LAST: Duration = Duration::from_secs(4 * 24 * 3600);
 const LONGEST: Duration = Duration::from_secs(3600);

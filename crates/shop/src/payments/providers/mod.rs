@@ -16,7 +16,9 @@ use money::{Currency, Money};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::payment::Sum;
+use super::client::Trouble;
+use super::payment::{Refund, Sum};
+use super::schedule;
 use crate::app::App;
 use crate::config::Secret;
 use crate::error::{Code, Result};
@@ -41,6 +43,41 @@ fn event<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
             .with("The event is no JSON.")
             .because(error)
     })
+}
+
+/// Its key may be forgotten at the provider: it is looked for before it is asked for again.
+fn is_old(app: &App, refund: &Refund) -> bool {
+    app.clock.now().since(refund.created_at) >= schedule::KEYS
+}
+
+/// What a provider tells when it is asked for a refund of this id. That it does not say is no refusal of the refund.
+fn found(answer: Result<Value, Trouble>, id: &str) -> Result<Value, Trouble> {
+    let refund = told(answer)?;
+    match text(&refund, "/id") == Some(id) {
+        true => Ok(refund),
+        false => Err(Trouble::Broken("it told of another refund".to_owned())),
+    }
+}
+
+fn told(answer: Result<Value, Trouble>) -> Result<Value, Trouble> {
+    answer.map_err(|trouble| match trouble {
+        Trouble::Refused { .. } => Trouble::Broken(trouble.to_string()),
+        trouble => trouble,
+    })
+}
+
+/// The most refunds that are listed at once.
+const LISTED: usize = 100;
+
+/// The one of a list that has our key.
+fn among(list: Option<&Value>, name: &str, key: &str) -> Result<Option<Value>, Trouble> {
+    let all = list
+        .and_then(Value::as_array)
+        .ok_or_else(|| Trouble::Broken("it listed no refunds".to_owned()))?;
+    match all.iter().find(|one| text(one, name) == Some(key)) {
+        None if all.len() >= LISTED => Err(Trouble::Broken("it has more refunds".to_owned())),
+        found => Ok(found.cloned()),
+    }
 }
 
 /// A decimal text with its currency as minor units.

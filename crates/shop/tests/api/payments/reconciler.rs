@@ -30,6 +30,18 @@ impl Four {
         order
     }
 
+    /// A refund of a part, whose first call goes wrong.
+    async fn lose_a_refund(&self, p: P, fault: Fault) {
+        let (order, reference) = self.begun(p).await;
+        self.buyer_pays(p, &reference);
+        self.verify(self.proof(p, &order, &reference))
+            .expect(200)
+            .await;
+        self.stand_in(p).fails("/refund", fault);
+        let answer = self.refund(&self.payment_id(&order).await, json!({"amount": "5"}));
+        assert!([502, 504].contains(&answer.send().await.status.as_u16()));
+    }
+
     async fn owed(&self) -> Value {
         let list = self.shop.get("/api/v1/payments/?owed=true");
         self.boss.sign(list).expect(200).await.json()
@@ -145,6 +157,49 @@ both! {
         let all = s.refunds(&order).await;
         let open: Vec<_> = all["results"].as_array().unwrap().iter().map(|one| one["next_try_at"].clone()).collect();
         assert_eq!(open, [Value::Null, Value::Null, Value::Null]);
+        s.all_is_well().await;
+    }
+
+    async fn a_refund_that_stays_open_for_days_is_made_once(s: Four) {
+        let words = [(P::Stripe, "pending", "succeeded"), (P::Razorpay, "pending", "processed"), (P::Paypal, "PENDING", "COMPLETED")];
+        for (p, open, _) in words {
+            s.lose_a_refund(p, Fault::DoAndCut).await;
+            s.stand_in(p).refunds_stand(open);
+        }
+        s.shop.clock.advance(Duration::from_secs(121));
+        s.jobs().await;
+        assert_eq!(s.number("SELECT COUNT(*) FROM refunds WHERE status = 'pending' AND provider_refund_id IS NOT NULL").await, 3);
+        for (p, _, done) in words {
+            s.stand_in(p).forgets_keys();
+            // Not to be found for once is no refusal.
+            s.stand_in(p).fails("/refunds/", Fault::Say(404, "{}".into()));
+            s.stand_in(p).refunds_stand(done);
+        }
+        s.shop.clock.advance(Duration::from_secs(25 * 3600));
+        s.jobs().await;
+        assert_eq!(s.number("SELECT COUNT(*) FROM refunds WHERE status = 'pending'").await, 3);
+        s.shop.clock.advance(Duration::from_secs(3601));
+        s.jobs().await;
+        for (p, ..) in words {
+            assert_eq!(s.stand_in(p).state.book.lock().unwrap().refunds.len(), 1, "{p:?}");
+        }
+        assert_eq!(s.number("SELECT COUNT(*) FROM refunds WHERE status = 'succeeded'").await, 3);
+        s.all_is_well().await;
+    }
+
+    async fn a_refund_whose_key_is_forgotten_is_looked_for_first(s: Four) {
+        let some = [P::Stripe, P::Razorpay, P::Paypal];
+        for p in some {
+            s.lose_a_refund(p, Fault::DoAndCut).await;
+            s.lose_a_refund(p, Fault::Say(500, "{}".into())).await;
+            s.stand_in(p).forgets_keys();
+        }
+        s.shop.clock.advance(Duration::from_secs(25 * 3600));
+        s.jobs().await;
+        for p in some {
+            assert_eq!(s.stand_in(p).state.book.lock().unwrap().refunds.len(), 2, "{p:?}");
+        }
+        assert_eq!(s.number("SELECT COUNT(*) FROM refunds WHERE status = 'succeeded'").await, 6);
         s.all_is_well().await;
     }
 

@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::{as_decimal, decimal, set, text};
+use super::{among, as_decimal, decimal, found, is_old, set, text, told};
 use crate::app::App;
 use crate::error::Result;
 use crate::payments::client::{Body, Call, Trouble, call, escaped};
@@ -88,6 +88,9 @@ impl PaymentProvider for Paypal {
     ) -> Answer<'a, RefundReport> {
         Box::pin(async move {
             let capture = payment.provider_payment_id.as_deref().unwrap_or_default();
+            if let Some(made) = find_refund(app, payment, refund).await? {
+                return Ok(read_refund(&made));
+            }
             let path = format!("/v2/payments/captures/{}/refund", escaped(capture));
             let body = json!({
                 "amount": {"currency_code": payment.currency, "value": value(refund.amount_minor, &payment.currency)?},
@@ -190,6 +193,27 @@ async fn find_order(app: &App, reference: &str) -> Result<Value, Trouble> {
     match text(&order, "/id") == Some(reference) {
         true => Ok(order),
         false => Err(Trouble::Broken("it told of another order".to_owned())),
+    }
+}
+
+/// One that was made before, where that is known or may be.
+async fn find_refund(
+    app: &App,
+    payment: &Payment,
+    refund: &Refund,
+) -> Result<Option<Value>, Trouble> {
+    if let Some(id) = &refund.provider_refund_id {
+        let path = format!("/v2/payments/refunds/{}", escaped(id));
+        return found(ask(app, Method::GET, &path, Body::None, None).await, id).map(Some);
+    }
+    if !is_old(app, refund) {
+        return Ok(None);
+    }
+    let reference = payment.reference.as_deref().unwrap_or_default();
+    let order = told(find_order(app, reference).await)?;
+    match order.pointer("/purchase_units/0/payments/refunds") {
+        None => Ok(None),
+        list => among(list, "/custom_id", &refund.request_key),
     }
 }
 

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::{set, text};
+use super::{LISTED, among, found, is_old, set, text, told};
 use crate::app::App;
 use crate::config::Razorpay as Settings;
 use crate::error::{Code, Error, Result};
@@ -142,6 +142,9 @@ impl PaymentProvider for Razorpay {
     ) -> Answer<'a, RefundReport> {
         Box::pin(async move {
             let id = payment.provider_payment_id.as_deref().unwrap_or_default();
+            if let Some(made) = find_refund(app, id, refund).await? {
+                return read_refund(&made, id);
+            }
             let body = json!({
                 "amount": refund.amount_minor,
                 "receipt": refund.request_key,
@@ -203,6 +206,20 @@ async fn ask(
         },
     )
     .await
+}
+
+/// One that was made before, where that is known or may be.
+async fn find_refund(app: &App, payment: &str, refund: &Refund) -> Result<Option<Value>, Trouble> {
+    if let Some(id) = &refund.provider_refund_id {
+        let path = format!("/v1/refunds/{}", escaped(id));
+        return found(ask(app, Method::GET, &path, Body::None, None).await, id).map(Some);
+    }
+    if !is_old(app, refund) {
+        return Ok(None);
+    }
+    let path = format!("/v1/payments/{}/refunds?count={LISTED}", escaped(payment));
+    let list = told(ask(app, Method::GET, &path, Body::None, None).await)?;
+    among(list.get("items"), "/notes/refund", &refund.request_key)
 }
 
 /// Takes exactly what was authorized. One that was taken in the meantime is found so.

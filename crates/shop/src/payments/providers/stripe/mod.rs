@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use hyper::Method;
 use serde_json::Value;
 
-use super::{set, text};
+use super::{LISTED, among, found, is_old, set, text, told};
 use crate::app::App;
 use crate::error::Result;
 use crate::payments::client::{Body, Call, Trouble, call, escaped};
@@ -109,6 +109,9 @@ impl PaymentProvider for Stripe {
         refund: &'a Refund,
     ) -> Answer<'a, RefundReport> {
         Box::pin(async move {
+            if let Some(made) = find_refund(app, payment, refund).await? {
+                return Ok(read_refund(&made));
+            }
             let form = [
                 (
                     "payment_intent".to_owned(),
@@ -193,6 +196,28 @@ async fn find_intent(app: &App, id: &str) -> Result<Value, Trouble> {
         true => Ok(intent),
         false => Err(Trouble::Broken("it told of another payment".to_owned())),
     }
+}
+
+/// One that was made before, where that is known or may be.
+async fn find_refund(
+    app: &App,
+    payment: &Payment,
+    refund: &Refund,
+) -> Result<Option<Value>, Trouble> {
+    if let Some(id) = &refund.provider_refund_id {
+        let path = format!("/v1/refunds/{}", escaped(id));
+        return found(ask(app, Method::GET, &path, &[], None).await, id).map(Some);
+    }
+    if !is_old(app, refund) {
+        return Ok(None);
+    }
+    let intent = payment.provider_payment_id.as_deref().unwrap_or_default();
+    let path = format!(
+        "/v1/refunds?payment_intent={}&limit={LISTED}",
+        escaped(intent)
+    );
+    let list = told(ask(app, Method::GET, &path, &[], None).await)?;
+    among(list.get("data"), "/metadata/refund", &refund.request_key)
 }
 
 fn intent(new: &NewPayment<'_>) -> Vec<(String, String)> {

@@ -144,6 +144,27 @@ pub struct StandIn {
 }
 
 impl StandIn {
+    /// What was answered under keys is forgotten.
+    pub fn forgets_keys(&self) {
+        self.state.book.lock().unwrap().once.clear();
+    }
+
+    /// Its refunds stand so from now on, and under their keys.
+    pub fn refunds_stand(&self, status: &str) {
+        let book = &mut *self.state.book.lock().unwrap();
+        for refund in book.refunds.values_mut() {
+            refund["status"] = json!(status);
+        }
+        for answer in book.once.values_mut() {
+            if book
+                .refunds
+                .contains_key(answer["id"].as_str().unwrap_or_default())
+            {
+                answer["status"] = json!(status);
+            }
+        }
+    }
+
     pub async fn start(answer: fn(&State, &Asked) -> Said, descriptions: &[&str]) -> StandIn {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -301,6 +322,15 @@ impl Asked {
             .filter_map(|pair| pair.split_once('='))
             .map(|(name, value)| (decode(name), decode(value)))
             .collect()
+    }
+
+    /// A value of the query, as it is sent.
+    pub fn query(&self, name: &str) -> &str {
+        let query = self.path.split_once('?').map_or("", |(_, query)| query);
+        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs
+            .find(|(known, _)| *known == name)
+            .map_or("", |(_, value)| value)
     }
 
     /// The parts of the path.

@@ -141,9 +141,10 @@ fn refund(state: &State, asked: &Asked, capture: &str) -> Said {
     let body = asked.json();
     let mut book = state.book.lock().unwrap();
     let id = book.next("1JU08902FT");
-    if !book.payments.contains_key(capture) {
+    let Some(payment) = book.payments.get(capture) else {
         return not_found();
-    }
+    };
+    let order = payment["order"].as_str().unwrap().to_owned();
     let made = json!({
         "id": id, "status": "COMPLETED", "amount": body["amount"], "custom_id": body["custom_id"],
         "links": [
@@ -152,6 +153,10 @@ fn refund(state: &State, asked: &Asked, capture: &str) -> Said {
         ],
     });
     book.refunds.insert(id, made.clone());
+    let payments = &mut book.wanted.get_mut(&order).unwrap()["purchase_units"][0]["payments"];
+    let mut all = payments["refunds"].as_array().cloned().unwrap_or_default();
+    all.push(made.clone());
+    payments["refunds"] = json!(all);
     said(201, &made)
 }
 

@@ -41,6 +41,22 @@ pub fn answer(state: &State, asked: &Asked) -> Said {
         },
         ("POST", ["v1", "payments", id, "capture"]) => capture(state, asked, id),
         ("POST", ["v1", "payments", id, "refund"]) => refund(state, asked, id),
+        ("GET", ["v1", "refunds", id]) => match state.book.lock().unwrap().refunds.get(*id) {
+            Some(refund) => said(200, refund),
+            None => not_found(),
+        },
+        ("GET", ["v1", "payments", id, "refunds"]) => {
+            let book = state.book.lock().unwrap();
+            let items: Vec<_> = book
+                .refunds
+                .values()
+                .filter(|refund| refund["payment_id"] == *id)
+                .collect();
+            said(
+                200,
+                &json!({"entity": "collection", "count": items.len(), "items": items}),
+            )
+        }
         _ => not_found(),
     }
 }

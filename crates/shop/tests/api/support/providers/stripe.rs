@@ -34,6 +34,20 @@ pub fn answer(state: &State, asked: &Asked) -> Said {
             said(200, intent)
         }
         ("POST", ["v1", "refunds"]) => refund(state, asked),
+        ("GET", ["v1", "refunds", id]) => find(&state.book.lock().unwrap().refunds, id),
+        ("GET", ["v1", "refunds"]) => {
+            let book = state.book.lock().unwrap();
+            let wanted = asked.query("payment_intent");
+            let data: Vec<_> = book
+                .refunds
+                .values()
+                .filter(|refund| refund["payment_intent"] == wanted)
+                .collect();
+            said(
+                200,
+                &json!({"object": "list", "url": "/v1/refunds", "has_more": false, "data": data}),
+            )
+        }
         _ => not_found(),
     };
     if asked.method == "POST" && said.status == 200 {
