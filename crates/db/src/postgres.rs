@@ -107,6 +107,13 @@ impl Postgres {
         Ok(())
     }
 
+    /// The name of the database that was reached, whatever the URL says.
+    pub(crate) async fn database(&self) -> Result<String> {
+        let lease = self.lease(false).await?;
+        let mut names: Vec<String> = lease.all("SELECT current_database()::text", &[]).await?;
+        names.pop().ok_or_else(|| DbError::other("no database"))
+    }
+
     pub(crate) async fn prepare(&self, sql: &str) -> Result<()> {
         let lease = self.lease(false).await?;
         lease.client()?.prepare(sql).await?;

@@ -45,13 +45,25 @@ impl Scratch {
         postgres
             .by_itself(&format!("CREATE DATABASE {name}"))
             .await?;
-        Ok(Scratch {
-            url: renamed(&beside.url, name),
+        let url = renamed(&beside.url, name);
+        let scratch = Scratch {
             place: Place::Database {
-                beside,
+                beside: beside.clone(),
                 name: name.to_owned(),
             },
-        })
+            url: url.clone(),
+        };
+        let reached = match Postgres::connect(&Options { url, ..beside }).await {
+            Ok(postgres) => postgres.database().await,
+            Err(error) => Err(error),
+        };
+        let wrong = match reached {
+            Ok(reached) if reached == name => return Ok(scratch),
+            Ok(reached) => DbError::other(format!("the URL leads to {reached}, not to {name}")),
+            Err(error) => error,
+        };
+        scratch.remove().await?;
+        Err(wrong)
     }
 
     /// What people call it.
@@ -80,7 +92,7 @@ impl Scratch {
     }
 }
 
-/// The same server, user and parameters, another database.
+/// The same server, user and parameters, another database: `dbname` among the parameters would win over the path.
 fn renamed(url: &str, name: &str) -> String {
     let (base, query) = url
         .split_once('?')
@@ -91,10 +103,14 @@ fn renamed(url: &str, name: &str) -> String {
         .and_then(|rest| rest.find('/'))
         .map_or(base.len(), |at| authority + at);
     let server = base.get(..end).unwrap_or(base);
-    match query {
-        Some(query) => format!("{server}/{name}?{query}"),
-        None => format!("{server}/{name}"),
+    let pairs = query.into_iter().flat_map(|query| query.split('&'));
+    let kept: Vec<&str> = pairs
+        .filter(|pair| !pair.is_empty() && pair.split('=').next() != Some("dbname"))
+        .collect();
+    if kept.is_empty() {
+        return format!("{server}/{name}");
     }
+    format!("{server}/{name}?{}", kept.join("&"))
 }
 
 #[cfg(test)]
@@ -113,6 +129,11 @@ mod tests {
                 "postgres://db/t?sslmode=require",
             ),
             ("postgres://db", "postgres://db/t"),
+            ("postgres://db/x?dbname=shop", "postgres://db/t"),
+            (
+                "postgres://db?sslmode=require&dbname=shop&port=5433&dbname=x",
+                "postgres://db/t?sslmode=require&port=5433",
+            ),
             (
                 "postgresql://%2Frun%2Fpg/shop",
                 "postgresql://%2Frun%2Fpg/t",

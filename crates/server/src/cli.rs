@@ -60,7 +60,8 @@ pub(crate) enum Verb {
     /// Prove on a scratch database that nothing is lost, sold or paid twice
     #[command(
         after_help = "Example: cartwright torture --orders 5000 --kills 20 --seed 7\n\
-        A new database is made beside the shop's and removed at the end; the shop's own is never opened."
+        A new database is made beside the shop's and removed at the end. On PostgreSQL it connects to the shop's own\n\
+        for that and nothing else; on SQLite the shop's own is never opened."
     )]
     Torture(Torture),
     /// Print the API document

@@ -367,7 +367,7 @@ fn build(r: &mut Reader) -> Result<Config> {
     config.cors_allowed_origins = read::cors_origins(r, development && !bind_is_public)?;
     read::require_for_production(r, &config)?;
     read::require_mail(&config)?;
-    read::note_open_metrics(r, &config);
+    read::require_metrics_token(&config)?;
     (config.entries, config.notes) = r.finish();
     Ok(config)
 }

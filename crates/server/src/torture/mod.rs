@@ -1,7 +1,7 @@
 //! Many buyers on a real server that is killed again and again; afterwards its books are held against ours.
 //!
 //! Everything happens on a scratch database of the same kind as the shop's, in processes of its own: the shop's data
-//! is never opened. What is done to which order comes from the seed; a new thing to do is an arm of
+//! is never read or written. What is done to which order comes from the seed; a new thing to do is an arm of
 //! [`deeds::Deed`].
 
 mod audit;
@@ -28,7 +28,7 @@ use deeds::{Buyer, Deed};
 use program::{ADMIN, PASSWORD, Program};
 pub(crate) use report::Report;
 
-/// Runs it, and removes what it made, also when it is interrupted.
+/// Runs it, and removes what it made, also when it is interrupted; the log stays unless all held.
 pub(crate) async fn torture(config: &Config, given: &cli::Torture) -> Result<Report> {
     let seed = match given.seed {
         Some(seed) => seed,
@@ -77,6 +77,10 @@ pub(crate) async fn torture(config: &Config, given: &cli::Torture) -> Result<Rep
             .await
             .with_context(|| format!("{name} is left over"))?;
         if failed && log.exists() {
+            let data = files.join(program::DATA);
+            if data.exists() {
+                std::fs::remove_dir_all(data)?;
+            }
             kept.push(log.display().to_string());
         } else {
             std::fs::remove_dir_all(&files)?;

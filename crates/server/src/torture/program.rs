@@ -19,6 +19,8 @@ pub(super) const PASSWORD: &str = "a passphrase for the scratch shop";
 const TRIES: usize = 50;
 /// In the folder of the run.
 pub(super) const LOG: &str = "server.log";
+/// Likewise, what the server keeps beside its database.
+pub(super) const DATA: &str = "data";
 
 pub(super) struct Program {
     pub(super) server: Server,
@@ -153,7 +155,7 @@ fn settings(
         ),
         (
             "CARTWRIGHT_DATA_DIR",
-            folder.join("data").display().to_string(),
+            folder.join(DATA).display().to_string(),
         ),
         ("EMAIL_URL", "log:".to_owned()),
         ("RATE_LIMIT", "off".to_owned()),

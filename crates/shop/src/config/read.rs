@@ -134,12 +134,18 @@ pub(super) fn metrics_bind(r: &mut Reader) -> Result<Option<SocketAddr>> {
     })
 }
 
-/// Some networks are as good as a password; whoever relies on that should know.
-pub(super) fn note_open_metrics(r: &mut Reader, config: &Config) {
-    let open = config.metrics_bind.is_some_and(|at| !at.ip().is_loopback());
-    if open && config.metrics_token.is_none() {
-        let note = "METRICS_BIND is open to other machines without a METRICS_TOKEN.";
-        r.notes.push(note.into());
+pub(super) fn require_metrics_token(config: &Config) -> Result<()> {
+    match config.metrics_bind {
+        Some(at) if !at.ip().to_canonical().is_loopback() && config.metrics_token.is_none() => {
+            Err(ConfigError::new(
+                format!(
+                    "METRICS_BIND={at} can be reached from other machines, but METRICS_TOKEN is not set."
+                ),
+                "Who reaches it reads how much the shop sells.",
+                "Set METRICS_TOKEN=$(openssl rand -hex 32), or METRICS_BIND=127.0.0.1:9100.",
+            ))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -158,6 +158,23 @@ fn an_address_that_others_can_reach_needs_a_word_about_the_environment() {
 }
 
 #[test]
+fn metrics_that_others_can_reach_need_a_token() {
+    for bind in ["0.0.0.0:9100", "[::]:9100", "[::ffff:10.0.0.1]:9100"] {
+        assert!(refused(&[("METRICS_BIND", bind)]).contains("METRICS_TOKEN is not set"));
+        let token = ("METRICS_TOKEN", "0123456789abcdef");
+        assert!(env(&[("METRICS_BIND", bind), token]).is_ok());
+    }
+    for bind in [
+        "9100",
+        "127.0.0.1:9100",
+        "[::1]:9100",
+        "[::ffff:127.0.0.1]:9100",
+    ] {
+        assert!(env(&[("METRICS_BIND", bind)]).is_ok(), "{bind}");
+    }
+}
+
+#[test]
 fn djangos_database_names_count_only_as_complete_sets() {
     let set = |prefix: &str| {
         [

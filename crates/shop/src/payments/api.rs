@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use tracing::Instrument;
 
 use super::initiate_payment::{Initiate, initiate_payment};
 use super::payment::Provider;
@@ -210,7 +211,9 @@ async fn refunds(State(app): State<App>, _: Admin, Id(payment): Id<PaymentId>) -
 async fn finish<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
-    tokio::spawn(work).await.map_err(Error::internal)?
+    tokio::spawn(work.in_current_span())
+        .await
+        .map_err(Error::internal)?
 }
 
 /// Does it once for each `Idempotency-Key`.

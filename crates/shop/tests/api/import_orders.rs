@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use shop::import::{Options, Report, orders::import_orders};
 
-use crate::support::TestShop;
+use crate::support::{TestShop, real_file};
 
 const HEADER: &str =
     "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
@@ -218,7 +218,7 @@ struct ByHand {
 }
 
 impl ByHand {
-    fn read(file: &str) -> Self {
+    fn read(file: &Path) -> Self {
         let text = flate2::read::GzDecoder::new(std::fs::File::open(file).unwrap());
         let mut sums = ByHand::default();
         let mut day_of: HashMap<String, String> = HashMap::new();
@@ -259,7 +259,7 @@ impl ByHand {
     }
 }
 
-async fn reports_say_what_the_file_says(shop: &TestShop, file: &str) {
+async fn reports_say_what_the_file_says(shop: &TestShop, file: &Path) {
     let pounds = |pence: i64| format!("{}.{:02}", pence / 100, pence % 100);
     let boss = shop.admin().await;
     let by_hand = ByHand::read(file);
@@ -319,14 +319,9 @@ async fn reports_say_what_the_file_says(shop: &TestShop, file: &str) {
 /// Counts and sums by another program; on one engine, because it is long.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_gift_shops_order_book() {
-    let file = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../../shared/data/online-retail-2010-12-to-2011-06.csv.gz"
-    );
-    if !Path::new(file).exists() {
-        eprintln!("SKIPPED: {file} is not there, the real order book was not imported");
+    let Some(file) = real_file("online-retail-2010-12-to-2011-06.csv.gz") else {
         return;
-    }
+    };
     let shop = TestShop::with(
         db::Engine::Sqlite,
         &[("CURRENCY", "GBP"), ("TIME_ZONE", "Europe/London")],
@@ -334,7 +329,7 @@ async fn the_gift_shops_order_book() {
     .await;
     let mut told = Vec::new();
     let options = Options::default();
-    let report = import_orders(&shop.app, file.as_ref(), &options, &mut |done, total| {
+    let report = import_orders(&shop.app, &file, &options, &mut |done, total| {
         told.push((done, total));
     })
     .await
@@ -362,6 +357,6 @@ async fn the_gift_shops_order_book() {
         244_424
     );
     assert_sound(&shop).await;
-    reports_say_what_the_file_says(&shop, file).await;
+    reports_say_what_the_file_says(&shop, &file).await;
     assert_sound(&shop).await;
 }

@@ -1,13 +1,13 @@
 //! Products and categories from files: what they become, and that no run doubles or loses anything.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use shop::import::categories::import_categories;
 use shop::import::products::import_products;
 use shop::import::{Options, Report};
 
-use crate::support::TestShop;
+use crate::support::{TestShop, real_file};
 
 /// A file that is gone when this is dropped.
 struct File(PathBuf);
@@ -171,24 +171,23 @@ both! {
     }
 
     async fn the_real_files_come_in(shop: TestShop) {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-        if !folder.exists() {
-            eprintln!("\n*** SKIPPED: the real files are not at {} ***\n", folder.display());
+        let names = [
+            "categories-electronics-cc0.json.gz",
+            "products-mit.json.gz",
+            "online-retail-2010-12-to-2011-06.csv.gz",
+        ];
+        let [Some(tree), Some(catalog), Some(gifts)] = names.map(real_file) else {
             return;
-        }
-        let file = |name: &str| folder.join(name);
+        };
         let (usual, quiet) = (Options::default(), &mut |_, _| ());
-        let tree = file("categories-electronics-cc0.json.gz");
         let tree = import_categories(&shop.app, &tree, &usual, quiet).await.unwrap();
         assert_eq!((tree.rows, tree.skipped), (4584, 1));
         let all = shop.get("/api/v1/categories/all/").expect(200).await.json();
         assert_eq!(all["count"].as_u64(), Some(tree.imported));
 
-        let catalog = file("products-mit.json.gz");
         let catalog = import_products(&shop.app, &catalog, &usual, quiet).await.unwrap();
         assert_eq!((catalog.imported, catalog.skipped), (194, 0));
 
-        let gifts = file("online-retail-2010-12-to-2011-06.csv.gz");
         let gifts = import_products(&shop.app, &gifts, &gift_shop(), quiet).await.unwrap();
         assert_eq!(gifts.rows, 245_903);
         assert_eq!(shop.get("/api/v1/products/").expect(200).await.json()["count"], 194 + gifts.imported);

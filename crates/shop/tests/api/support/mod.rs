@@ -15,6 +15,8 @@ mod smtp;
 mod trips;
 mod watch_log;
 
+use std::path::{Path, PathBuf};
+
 #[allow(unused_imports, reason = "for the tests to come")]
 pub use builders::{PASSWORD, Person, Product, fresh_address};
 #[allow(unused_imports, reason = "for the tests to come")]
@@ -25,6 +27,17 @@ pub use outbox::Mail;
 pub use shop::{SECRET_KEY, TestShop};
 pub use smtp::{Delivered, MailServer, Manners, Mood};
 pub use trips::Trips;
+
+/// A file of real data from the folder that `CARTWRIGHT_TEST_DATA` names, where there is one.
+pub fn real_file(name: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os("CARTWRIGHT_TEST_DATA").unwrap_or_default();
+    let file = Path::new(&folder).join(name);
+    if file.exists() {
+        return Some(file);
+    }
+    eprintln!("\n*** SKIPPED: {name} is not in CARTWRIGHT_TEST_DATA ***\n");
+    None
+}
 
 /// Makes each test run on SQLite and on PostgreSQL, with a shop of its own.
 #[macro_export]
