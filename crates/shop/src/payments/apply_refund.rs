@@ -7,7 +7,7 @@ use super::payment::{Fact, Heard, Payment, PaymentState, Refund, RefundReport, R
 use super::store::{self, Entry, NewRefund};
 use super::{random_key, schedule};
 use crate::clock::Time;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
 use crate::orders::{self, OrderRow};
 
@@ -60,6 +60,11 @@ pub(crate) async fn apply_refund(
         (Some(refund), RefundState::Succeeded) if refund.status != RefundState::Succeeded => {
             let again = refund.status == RefundState::Failed;
             if again && !store::claim_refund(tx, payment.id, refund.amount_minor, now).await? {
+                // Another has the claim and may be refused yet: then this one counts.
+                let all = store::refunds_of(tx, payment.id).await?;
+                if all.iter().any(|one| one.status == RefundState::Pending) {
+                    return Err(Error::from(Code::DependencyUnavailable).retry_after(60));
+                }
                 return alert(tx, &payment, id, "a refund beyond what was captured", told).await;
             }
             done(tx, &order, &payment, &refund, report, told).await

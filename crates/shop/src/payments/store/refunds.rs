@@ -65,11 +65,17 @@ const REFUND_BY_CLIENT_KEY: &str = concat!(
     " FROM refunds WHERE client_key = $1"
 );
 const REFUND_BY_PROVIDER: &str = concat!(
-    "SELECT ", refund_columns!(""), " FROM refunds WHERE payment_id = $1
-    AND (provider_refund_id = CAST($2 AS TEXT) OR request_key = CAST($3 AS TEXT)) ORDER BY id LIMIT 1"
+    "SELECT ",
+    refund_columns!(""),
+    " FROM refunds WHERE payment_id = $1
+    AND (provider_refund_id = CAST($2 AS TEXT) OR request_key = CAST($3 AS TEXT))
+    ORDER BY CASE WHEN request_key = CAST($3 AS TEXT) THEN 0 ELSE 1 END, id LIMIT 1"
 );
-const SAVE_REFUND: &str = "UPDATE refunds SET status = $2, provider_refund_id = COALESCE($3, provider_refund_id), note = $4,
-    next_check_at = $5, updated_at = $6 WHERE id = $1";
+// A provider's id stays with the refund that had it first.
+const SAVE_REFUND: &str = "UPDATE refunds SET status = $2, note = $4, next_check_at = $5, updated_at = $6,
+    provider_refund_id = CASE WHEN EXISTS (SELECT 1 FROM refunds o WHERE o.payment_id = refunds.payment_id
+      AND o.provider_refund_id = CAST($3 AS TEXT) AND o.id <> $1)
+      THEN provider_refund_id ELSE COALESCE(CAST($3 AS TEXT), provider_refund_id) END WHERE id = $1";
 // Whoever moves the date looks at it; nobody else does.
 const SCHEDULE_REFUND: &str = "UPDATE refunds SET checks = checks + 1, next_check_at = $3 WHERE id = $1 AND next_check_at = $2";
 

@@ -160,6 +160,24 @@ both! {
         s.all_is_well().await;
     }
 
+    async fn a_refund_that_failed_at_bkash_is_offered_again(s: Four) {
+        let (order, reference) = s.begun(P::Bkash).await;
+        s.buyer_pays(P::Bkash, &reference);
+        s.verify(s.proof(P::Bkash, &order, &reference)).expect(200).await;
+        s.bkash.state.book.lock().unwrap().refusals = 2;
+        s.cancel(&order).expect(200).await;
+        s.jobs().await;
+        assert_eq!(s.facts(&order).await, words(&["captured", "refund_failed"]));
+        for _ in 0..2 {
+            assert_eq!(s.number("SELECT claimed_minor FROM payments").await, 0);
+            s.shop.clock.advance(Duration::from_secs(2 * 3600 + 1));
+            s.jobs().await;
+        }
+        assert_eq!(s.facts(&order).await, words(&["captured", "refund_failed", "refund_failed", "refunded"]));
+        assert_eq!(s.stands(&order).await, ("cancelled".to_owned(), "refunded".to_owned()));
+        s.all_is_well().await;
+    }
+
     async fn a_refund_that_stays_open_for_days_is_made_once(s: Four) {
         let words = [(P::Stripe, "pending", "succeeded"), (P::Razorpay, "pending", "processed"), (P::Paypal, "PENDING", "COMPLETED")];
         for (p, open, _) in words {

@@ -9,7 +9,7 @@ use super::four::{
 use super::{code, paid, words};
 use crate::shopping::at_once;
 use crate::support::TestShop;
-use crate::support::providers::{bkash, paypal, razorpay, stripe};
+use crate::support::providers::{Fault, bkash, paypal, razorpay, stripe};
 
 both! {
     /// WH-01
@@ -327,6 +327,35 @@ both! {
         s.send(P::Razorpay, &s.event(P::Razorpay, &reference, "e1")).expect(200).await;
         assert_eq!(s.stands(&order).await, paid());
         assert_eq!(s.number("SELECT COUNT(*) FROM provider_events").await, 1);
+    }
+
+    async fn a_refused_refund_that_succeeds_late_waits_for_its_successor(s: Four) {
+        let (order, reference) = s.begun(P::Razorpay).await;
+        s.buyer_pays(P::Razorpay, &reference);
+        s.send(P::Razorpay, &s.event(P::Razorpay, &reference, "e1")).expect(200).await;
+        let payment = s.payment_id(&order).await;
+        let no = || Fault::Say(400, "{}".into());
+        for fault in [no(), Fault::Say(500, "{}".into())] {
+            s.razorpay.fails("/refund", fault);
+            s.refund(&payment, json!({})).expect(502).await;
+        }
+        let key: String = s.shop.app.db.read().await.unwrap()
+            .one("SELECT request_key FROM refunds WHERE status = 'failed'", db::args![]).await.unwrap();
+        let paid = s.razorpay.state.book.lock().unwrap().payments.keys().next().unwrap().clone();
+        let done = json!({"event": "refund.processed", "payload": {"refund": {"entity": {
+            "id": "rfnd_late", "entity": "refund", "amount": 1250, "currency": "BDT", "payment_id": paid, "receipt": key,
+            "status": "processed"}}}}).to_string();
+        let late = razorpay_event(&done, "late");
+        assert_eq!(code(&s.send(P::Razorpay, &late).expect(503).await), "dependency_unavailable");
+        assert_eq!(s.number("SELECT refunded_minor FROM orders").await, 0);
+
+        s.razorpay.fails("/refund", no());
+        s.shop.clock.advance(std::time::Duration::from_secs(121));
+        s.jobs().await;
+        s.send(P::Razorpay, &late).expect(200).await;
+        assert_eq!(s.stands(&order).await.1, "refunded");
+        assert_eq!(s.facts(&order).await, words(&["captured", "refund_failed", "refund_failed", "refunded"]));
+        s.all_is_well().await;
     }
 
     /// PY-14

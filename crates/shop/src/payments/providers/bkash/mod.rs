@@ -91,7 +91,7 @@ impl PaymentProvider for Bkash {
         })
     }
 
-    /// bKash has no key for a refund: whether it was made is asked first.
+    /// bKash has no key for a refund: whether it was made is asked first. An earlier one that failed is none.
     fn refund<'a>(
         &'a self,
         app: &'a App,
@@ -104,8 +104,11 @@ impl PaymentProvider for Bkash {
                 payment.provider_payment_id.as_deref(),
             );
             let asked = json!({"paymentID": id, "trxID": money});
-            let before = ask(app, "/payment/refund", &asked).await?;
-            if let Some(made) = read_refund(&before) {
+            let before = read_refund(&ask(app, "/payment/refund", &asked).await?);
+            let is_earlier = |made: &RefundReport| {
+                made.status == RefundState::Failed && made.refund_id != refund.provider_refund_id
+            };
+            if let Some(made) = before.filter(|made| !is_earlier(made)) {
                 let wanted = Sum::new(refund.amount_minor, &payment.currency);
                 return match payment.refunded_minor == 0 && made.money == Some(wanted) {
                     true => Ok(made),

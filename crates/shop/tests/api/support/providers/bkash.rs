@@ -120,7 +120,14 @@ fn execute(state: &State, body: &Value) -> Said {
 fn refund(state: &State, body: &Value) -> Said {
     let mut book = state.book.lock().unwrap();
     let id = body["paymentID"].as_str().unwrap_or_default().to_owned();
-    match (book.refunds.get(&id), &body["amount"]) {
+    let made = book.refunds.get(&id);
+    let standing = made.filter(|made| made["transactionStatus"] != "Failed");
+    let known = if body["amount"].is_null() {
+        made
+    } else {
+        standing
+    };
+    match (known, &body["amount"]) {
         // Without an amount it asks what became of one.
         (Some(made), Value::Null) => said(200, made),
         (None, Value::Null) => said(
@@ -132,8 +139,17 @@ fn refund(state: &State, body: &Value) -> Said {
             &json!({"statusCode": "2077", "statusMessage": "Already refunded"}),
         ),
         (None, amount) => {
-            let made = json!({"statusCode": "0000", "originalTrxID": body["trxID"], "refundTrxID": book.next("RF"),
-                "transactionStatus": "Completed", "amount": amount, "currency": "BDT"});
+            // One that failed keeps its number when it is tried again.
+            let before = made.map(|made| made["refundTrxID"].as_str().unwrap().to_owned());
+            let trx = before.unwrap_or_else(|| book.next("RF"));
+            let status = if book.refusals > 0 {
+                "Failed"
+            } else {
+                "Completed"
+            };
+            book.refusals = book.refusals.saturating_sub(1);
+            let made = json!({"statusCode": "0000", "originalTrxID": body["trxID"], "refundTrxID": trx,
+                "transactionStatus": status, "amount": amount, "currency": "BDT"});
             book.refunds.insert(id, made.clone());
             said(200, &made)
         }

@@ -62,6 +62,8 @@ pub struct Book {
     /// Answers by idempotency key.
     pub once: HashMap<String, Value>,
     pub made: u64,
+    /// How many refunds fail from now on.
+    pub refusals: u64,
 }
 
 impl Book {
