@@ -31,12 +31,26 @@ async fn play(engine: Engine) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_is_done_the_shop_does_what_its_model_does_on_sqlite() {
-    Box::pin(play(Engine::Sqlite)).await;
+/// On threads with room: a debug build keeps all of an operation, from the request down to its statements, on the stack.
+fn with_room(engine: Engine) {
+    const ROOM: usize = 32 << 20;
+    let playing = std::thread::Builder::new().stack_size(ROOM).spawn(move || {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        runtime
+            .worker_threads(2)
+            .thread_stack_size(ROOM)
+            .enable_all();
+        runtime.build().unwrap().block_on(play(engine));
+    });
+    playing.unwrap().join().unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_is_done_the_shop_does_what_its_model_does_on_postgres() {
-    Box::pin(play(Engine::Postgres)).await;
+#[test]
+fn whatever_is_done_the_shop_does_what_its_model_does_on_sqlite() {
+    with_room(Engine::Sqlite);
+}
+
+#[test]
+fn whatever_is_done_the_shop_does_what_its_model_does_on_postgres() {
+    with_room(Engine::Postgres);
 }
