@@ -3,9 +3,7 @@
 #[macro_use]
 mod output;
 
-mod adapter;
 mod crash;
-mod dataset;
 mod invoices;
 mod load;
 mod logins;
@@ -13,7 +11,6 @@ mod pay;
 mod races;
 mod replay;
 mod seed;
-mod stats;
 mod verify;
 
 use std::path::PathBuf;
@@ -21,7 +18,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use client::{http, parallel, shop};
+use client::{dataset, http, parallel, shop, stats};
 
 use output::Output;
 use races::Race;

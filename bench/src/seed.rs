@@ -1,13 +1,12 @@
 //! `bench seed`: the measured data set into a running server, or into files for `cartwright import`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow};
 use serde_json::{Value, json};
 
 use crate::dataset;
 use crate::output::{Output, bar};
-use crate::parallel::{Jobs, in_parallel};
 use crate::shop::{Ask, Caller, Server};
 
 #[derive(clap::Args)]
@@ -34,7 +33,7 @@ pub(crate) async fn seed(
 ) -> Result<bool> {
     let mut in_order = true;
     if let Some(folder) = &options.files {
-        write_files(folder, options.products)?;
+        dataset::write_files(folder, options.products)?;
     } else if !options.users_only {
         let mut admin = server.signed_in(admin.0, admin.1).await?;
         let ids = post_all(&mut admin).await?;
@@ -49,7 +48,7 @@ pub(crate) async fn seed(
         }
     }
     if options.files.is_none() || options.users_only {
-        users(server).await?;
+        server.register_users(dataset::USERS).await?;
     }
     let summary = json!({"products": options.products, "categories": dataset::CATEGORIES, "users": dataset::USERS, "ids_are_numbers": in_order});
     output.print(&summary, || {
@@ -59,32 +58,6 @@ pub(crate) async fn seed(
         }
     });
     Ok(in_order || options.ids.is_some())
-}
-
-fn write_files(folder: &Path, count: u32) -> Result<()> {
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("{} cannot be made", folder.display()))?;
-    let categories: Vec<_> = dataset::categories()
-        .map(|c| json!({"id": c.slug, "name": c.name, "description": c.description}))
-        .collect();
-    std::fs::write(
-        folder.join("categories.json"),
-        serde_json::to_vec_pretty(&categories)?,
-    )?;
-    let mut products = csv::Writer::from_path(folder.join("products.csv"))?;
-    products.write_record(["sku", "name", "description", "price", "stock", "category"])?;
-    for n in 1..=count {
-        let p = dataset::product(n);
-        products.write_record([
-            &p.sku,
-            &p.name,
-            &p.description,
-            &p.price,
-            &p.stock.to_string(),
-            &dataset::category_of(n),
-        ])?;
-    }
-    Ok(products.flush()?)
 }
 
 /// One after the other, so that in an empty shop product n gets id n.
@@ -120,15 +93,4 @@ async fn post_all(admin: &mut Caller) -> Result<Vec<i64>> {
     }
     bar.finish_and_clear();
     Ok(ids)
-}
-
-async fn users(server: Server) -> Result<()> {
-    in_parallel(8, dataset::USERS, async |_, jobs: &Jobs| {
-        while let Some(at) = jobs.next() {
-            server.customer(at + 1, &dataset::user(at + 1)).await?;
-        }
-        Ok(())
-    })
-    .await?;
-    Ok(())
 }

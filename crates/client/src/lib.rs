@@ -1,12 +1,17 @@
 //! The shop as its callers see it: a small HTTP client, people with accounts and addresses of their own, many of them at
-//! once, and a bank that pays their orders. `bench` measures with it, `cartwright torture` proves with it.
+//! once, a bank that pays their orders, and loads with the data that they fall on. `bench` and `cartwright bench` measure
+//! with it, `cartwright torture` proves with it.
 //!
 //! It talks HTTP to loopback addresses only, and knows nothing of the shop's insides.
 
+pub mod adapter;
 pub mod bank;
+pub mod dataset;
 pub mod http;
+pub mod load;
 pub mod parallel;
 pub mod shop;
+pub mod stats;
 
 /// `"1299.99"` as 129999; -1 when it is no amount.
 pub fn cents(amount: &serde_json::Value) -> i64 {

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::{Value, json};
 
+use crate::dataset;
 use crate::http::{Answer, Client};
+use crate::parallel::{Jobs, in_parallel};
 
 const BASE: &str = "/api/v1/";
 /// Longer than open payments wait for their second look.
@@ -119,6 +121,18 @@ impl Server {
             })?;
         }
         Ok(caller)
+    }
+
+    /// The first so many users of the data set, with accounts.
+    pub async fn register_users(self, count: usize) -> Result<()> {
+        in_parallel(8, count, async |_, jobs: &Jobs| {
+            while let Some(at) = jobs.next() {
+                self.customer(at + 1, &dataset::user(at + 1)).await?;
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(())
     }
 
     pub async fn signed_in(self, email: &str, password: &str) -> Result<Caller> {

@@ -1,6 +1,6 @@
 //! A database for trying things out, of the same kind as a given one and beside it: never the given one itself.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::postgres::Postgres;
 use crate::{DbError, Options, Result};
@@ -25,12 +25,20 @@ impl Scratch {
     /// # Errors
     /// The folder, or the database, cannot be made; PostgreSQL asks for the right `CREATEDB`.
     pub async fn create(beside: &Options, name: &str) -> Result<Scratch> {
+        Self::create_in(&std::env::temp_dir(), beside, name).await
+    }
+
+    /// The same; for SQLite the new folder is made in this one, so that it lies on a disk of one's choosing.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub async fn create_in(parent: &Path, beside: &Options, name: &str) -> Result<Scratch> {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.chars().all(plain) {
             return Err(DbError::other("not a plain name"));
         }
         if beside.url.starts_with("sqlite://") {
-            let folder = std::env::temp_dir().join(name);
+            let folder = parent.join(name);
             std::fs::create_dir(&folder).map_err(|e| DbError::Unavailable(e.into()))?;
             let url = format!("sqlite://{}", folder.join("shop.db").display());
             return Ok(Scratch {

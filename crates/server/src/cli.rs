@@ -64,6 +64,13 @@ pub(crate) enum Verb {
         for that and nothing else; on SQLite the shop's own is never opened."
     )]
     Torture(Torture),
+    /// Measure on a scratch database how much this machine can carry
+    #[command(after_help = "Example: cartwright bench --secs 10\n\
+        For programs: cartwright bench --json\n\
+        A new database is made beside the shop's and removed at the end: on SQLite in the folder of the shop's own, so on\n\
+        the same disk; on PostgreSQL on the same server, which asks for the right CREATEDB. Better not while customers buy:\n\
+        it takes all that the machine has.")]
+    Bench(Bench),
     /// Print the API document
     #[command(after_help = "Example: cartwright openapi --yaml > openapi.yaml")]
     Openapi {
@@ -120,6 +127,16 @@ pub(crate) struct Torture {
     /// Leave the scratch database and the server's log behind
     #[arg(long)]
     pub(crate) keep: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Bench {
+    /// Seconds for each thing that is measured
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) secs: u64,
+    /// How many people there are at once
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = within(1..=64))]
+    pub(crate) people: usize,
 }
 
 #[derive(Subcommand)]

@@ -1,9 +1,11 @@
 //! `cartwright`: the command line of the shop. One file a verb in `verbs/`; the listener in `listen/`.
 
+mod bench;
 mod cli;
 mod listen;
 mod log;
 mod output;
+mod scratch_shop;
 mod shop_at;
 mod torture;
 mod verbs;

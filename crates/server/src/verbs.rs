@@ -1,5 +1,6 @@
 //! One verb of the command line, one file. Each returns the exit code that it means.
 
+mod bench;
 mod check;
 mod config;
 mod createsuperuser;
@@ -26,6 +27,7 @@ pub(crate) async fn run(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
         Verb::Demo(given) => demo::run(config, given, json).await,
         Verb::Check => check::run(config, json).await,
         Verb::Torture(given) => torture::run(config, given, json).await,
+        Verb::Bench(given) => bench::run(config, given, json).await,
         Verb::Openapi { yaml } => Ok(openapi::run(yaml)),
         Verb::Config => Ok(config::run(&config, json)),
     }

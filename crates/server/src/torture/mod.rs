@@ -7,10 +7,10 @@
 mod audit;
 mod book;
 mod deeds;
-mod program;
 mod report;
 
 use std::cell::RefCell;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -19,13 +19,12 @@ use client::parallel::{Jobs, at_once, in_parallel};
 use client::shop::run_name;
 use db::{Engine, Scratch};
 use shop::config::Config;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli;
 use crate::output::{self, Progress};
+use crate::scratch_shop::{self, ADMIN, PASSWORD, Program, interrupted};
 use book::Book;
 use deeds::{Buyer, Deed};
-use program::{ADMIN, PASSWORD, Program};
 pub(crate) use report::Report;
 
 /// Runs it, and removes what it made, also when it is interrupted; the log stays unless all held.
@@ -34,27 +33,19 @@ pub(crate) async fn torture(config: &Config, given: &cli::Torture) -> Result<Rep
         Some(seed) => seed,
         None => u64::from_str_radix(&run_name(), 16)?,
     };
-    let beside = db::Options {
-        prepared_statements: config.database_prepared_statements,
-        ..db::Options::new(&config.database_url)
-    };
     let name = format!("cartwright_torture_{}", run_name());
-    let scratch = Scratch::create(&beside, &name).await.with_context(|| {
-        "No scratch database can be made beside the shop's.\nOn PostgreSQL its user needs the right: ALTER USER … CREATEDB"
-    })?;
+    let scratch = Scratch::create(&scratch_shop::beside(config), &name)
+        .await
+        .context(scratch_shop::NO_SCRATCH)?;
     let files = std::env::temp_dir().join(format!("{name}_files"));
     let outcome = match std::fs::create_dir_all(&files) {
         Ok(()) => {
             let run = Run {
                 given,
                 seed,
-                engine: match scratch.url.starts_with("sqlite://") {
-                    true => Engine::Sqlite,
-                    false => Engine::Postgres,
-                },
+                engine: scratch_shop::engine_of(&scratch),
             };
-            let program = Program::new(config, &scratch.url, &files).await;
-            match program {
+            match program(config, &scratch.url, &files).await {
                 Ok((program, bank)) => tokio::select! {
                     report = run.play(program, &bank) => report,
                     () = interrupted() => Err(anyhow::anyhow!("It was interrupted (seed {seed}).")),
@@ -67,7 +58,7 @@ pub(crate) async fn torture(config: &Config, given: &cli::Torture) -> Result<Rep
     let failed = !outcome
         .as_ref()
         .is_ok_and(|report| report.problems.is_empty());
-    let log = files.join(program::LOG);
+    let log = files.join(scratch_shop::LOG);
     let mut kept = Vec::new();
     if given.keep {
         kept.push(format!("{} and {}", scratch.name(), files.display()));
@@ -77,7 +68,7 @@ pub(crate) async fn torture(config: &Config, given: &cli::Torture) -> Result<Rep
             .await
             .with_context(|| format!("{name} is left over"))?;
         if failed && log.exists() {
-            let data = files.join(program::DATA);
+            let data = files.join(scratch_shop::DATA);
             if data.exists() {
                 std::fs::remove_dir_all(data)?;
             }
@@ -97,17 +88,12 @@ pub(crate) async fn torture(config: &Config, given: &cli::Torture) -> Result<Rep
     }
 }
 
-async fn interrupted() {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    ) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+/// With the bank that it takes for Razorpay.
+async fn program(config: &Config, url: &str, files: &Path) -> Result<(Program, Bank)> {
+    let mut program = Program::new(config, url, files)?;
+    let bank = Bank::open(program.server).await?;
+    program.set(bank.settings());
+    Ok((program, bank))
 }
 
 struct Run<'a> {

@@ -122,6 +122,7 @@ fn every_verb_has_help_with_an_example() {
         &["import", "products"],
         &["import", "orders"],
         &["check"],
+        &["bench"],
         &["openapi"],
         &["config"],
     ] {

@@ -6,6 +6,7 @@
     reason = "a test ends where it fails"
 )]
 
+mod bench;
 mod canary;
 mod commands;
 mod durability;

@@ -1,4 +1,5 @@
-//! The server under torture: this very program, in processes of its own, with settings of its own.
+//! A shop for trying things out on a scratch database: this very program, in processes of its own, with settings of its
+//! own. `torture` kills it, `bench` measures it.
 
 use std::fs::{File, OpenOptions};
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -7,51 +8,61 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use client::bank::Bank;
 use client::shop::Server;
+use db::{Engine, Scratch};
 use serde_json::Value;
 use shop::config::Config;
 use tokio::process::{Child, Command};
+use tokio::signal::unix::{SignalKind, signal};
 
-pub(super) const ADMIN: &str = "torturer@example.com";
-pub(super) const PASSWORD: &str = "a passphrase for the scratch shop";
+pub(crate) const ADMIN: &str = "admin@example.com";
+pub(crate) const PASSWORD: &str = "a passphrase for the scratch shop";
 /// Starts before it is given up.
 const TRIES: usize = 50;
 /// In the folder of the run.
-pub(super) const LOG: &str = "server.log";
+pub(crate) const LOG: &str = "server.log";
 /// Likewise, what the server keeps beside its database.
-pub(super) const DATA: &str = "data";
+pub(crate) const DATA: &str = "data";
 
-pub(super) struct Program {
-    pub(super) server: Server,
+pub(crate) struct Program {
+    pub(crate) server: Server,
     file: PathBuf,
     folder: PathBuf,
     env: Vec<(&'static str, String)>,
 }
 
 impl Program {
-    /// On a free port of this machine; with the bank that it takes for Razorpay.
-    pub(super) async fn new(config: &Config, url: &str, folder: &Path) -> Result<(Self, Bank)> {
+    /// On a free port of this machine; what it keeps, and its log, in `folder`.
+    pub(crate) fn new(config: &Config, url: &str, folder: &Path) -> Result<Self> {
         let free = free_port(folder)?;
-        let server = Server(free);
-        let bank = Bank::open(server).await?;
-        let mut env = settings(config, url, folder, free);
-        env.extend(bank.settings());
-        let program = Program {
-            server,
+        Ok(Program {
+            server: Server(free),
             file: std::env::current_exe()?,
             folder: folder.to_owned(),
-            env,
-        };
-        Ok((program, bank))
+            env: settings(config, url, folder, free),
+        })
     }
 
-    pub(super) async fn make_admin(&self) -> Result<()> {
-        let mut command = self.command(&["createsuperuser", "--no-input"]);
-        command
-            .env("CARTWRIGHT_SUPERUSER_EMAIL", ADMIN)
-            .env("CARTWRIGHT_SUPERUSER_PASSWORD", PASSWORD);
-        let done = command.output().await?;
+    /// Further settings, which count more than those it has.
+    pub(crate) fn set(&mut self, settings: Vec<(&'static str, String)>) {
+        self.env.extend(settings);
+    }
+
+    pub(crate) async fn make_admin(&self) -> Result<()> {
+        let given = [
+            ("CARTWRIGHT_SUPERUSER_EMAIL", ADMIN),
+            ("CARTWRIGHT_SUPERUSER_PASSWORD", PASSWORD),
+        ];
+        self.run(&["createsuperuser", "--no-input"], &given).await
+    }
+
+    /// Another verb, to its end.
+    pub(crate) async fn run(&self, args: &[&str], env: &[(&str, &str)]) -> Result<()> {
+        let done = self
+            .command(args)
+            .envs(env.iter().copied())
+            .output()
+            .await?;
         if !done.status.success() {
             bail!("{}", String::from_utf8_lossy(&done.stderr).trim());
         }
@@ -59,7 +70,7 @@ impl Program {
     }
 
     /// Answers when it does.
-    pub(super) async fn start(&self) -> Result<Child> {
+    pub(crate) async fn start(&self) -> Result<Child> {
         for _ in 0..TRIES {
             let mut child = self
                 .command(&["serve"])
@@ -83,7 +94,7 @@ impl Program {
     }
 
     /// What `cartwright check` finds, beside the running server.
-    pub(super) async fn check(&self) -> Result<Vec<String>> {
+    pub(crate) async fn check(&self) -> Result<Vec<String>> {
         let done = self.command(&["check", "--json"]).output().await?;
         let said: Value = serde_json::from_slice(&done.stdout)
             .with_context(|| String::from_utf8_lossy(&done.stderr).into_owned())?;
@@ -96,7 +107,7 @@ impl Program {
     }
 
     /// What the server took for an error of its own.
-    pub(super) fn errors(&self) -> Result<Vec<String>> {
+    pub(crate) fn errors(&self) -> Result<Vec<String>> {
         let text = std::fs::read_to_string(self.folder.join(LOG))?;
         let errors = text
             .lines()
@@ -122,6 +133,38 @@ impl Program {
         Ok(OpenOptions::new().create(true).append(true).open(file)?)
     }
 }
+
+/// For a select: SIGTERM or Ctrl-C, so that what was made can be removed.
+pub(crate) async fn interrupted() {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+/// Beside which a scratch database is made.
+pub(crate) fn beside(config: &Config) -> db::Options {
+    db::Options {
+        prepared_statements: config.database_prepared_statements,
+        ..db::Options::new(&config.database_url)
+    }
+}
+
+pub(crate) fn engine_of(scratch: &Scratch) -> Engine {
+    match scratch.url.starts_with("sqlite://") {
+        true => Engine::Sqlite,
+        false => Engine::Postgres,
+    }
+}
+
+/// What to tell when there is none.
+pub(crate) const NO_SCRATCH: &str = "No scratch database can be made beside the shop's.\nOn PostgreSQL its user needs the right: ALTER USER … CREATEDB";
 
 /// Below the ports that the system gives to who connects: between a kill and the next start nobody must take it.
 fn free_port(folder: &Path) -> Result<SocketAddrV4> {

@@ -7,24 +7,28 @@ use serde_json::{Value, json};
 
 /// Times of one kind of operation.
 #[derive(Default)]
-pub(crate) struct Times(Vec<u32>);
+pub struct Times(Vec<u32>);
 
 impl Times {
-    pub(crate) fn add(&mut self, time: Duration) {
+    pub fn add(&mut self, time: Duration) {
         self.0
             .push(u32::try_from(time.as_micros()).unwrap_or(u32::MAX));
     }
 
-    pub(crate) fn merge(&mut self, other: Self) {
+    pub fn merge(&mut self, other: Self) {
         self.0.extend(other.0);
     }
 
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.0.len()
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Milliseconds below which the share `p` of all operations stayed.
-    pub(crate) fn percentile(&mut self, p: f64) -> f64 {
+    pub fn percentile(&mut self, p: f64) -> f64 {
         self.0.sort_unstable();
         let last = self.0.len().saturating_sub(1);
         #[expect(
@@ -36,16 +40,16 @@ impl Times {
         f64::from(self.0.get(at).copied().unwrap_or(0)) / 1000.0
     }
 
-    pub(crate) fn json(&mut self) -> Value {
-        if self.0.is_empty() {
+    pub fn json(&mut self) -> Value {
+        if self.is_empty() {
             return Value::Null;
         }
         json!({"n": self.len(), "p50_ms": self.percentile(0.5), "p95_ms": self.percentile(0.95),
                "p99_ms": self.percentile(0.99), "max_ms": self.percentile(1.0)})
     }
 
-    pub(crate) fn line(&mut self) -> String {
-        if self.0.is_empty() {
+    pub fn line(&mut self) -> String {
+        if self.is_empty() {
             return "none".to_owned();
         }
         let [p50, p95, p99, max] = [0.5, 0.95, 0.99, 1.0].map(|p| self.percentile(p));
@@ -58,29 +62,29 @@ impl Times {
 
 /// What else happened: each reason with its count.
 #[derive(Default)]
-pub(crate) struct Counts(BTreeMap<String, u64>);
+pub struct Counts(BTreeMap<String, u64>);
 
 impl Counts {
-    pub(crate) fn add(&mut self, reason: impl Into<String>) {
+    pub fn add(&mut self, reason: impl Into<String>) {
         *self.0.entry(reason.into()).or_default() += 1;
     }
 
-    pub(crate) fn merge(&mut self, other: Self) {
+    pub fn merge(&mut self, other: Self) {
         for (reason, count) in other.0 {
             *self.0.entry(reason).or_default() += count;
         }
     }
 
-    pub(crate) fn total(&self) -> u64 {
+    pub fn total(&self) -> u64 {
         self.0.values().sum()
     }
 
-    pub(crate) fn of(&self, reason: &str) -> u64 {
+    pub fn of(&self, reason: &str) -> u64 {
         self.0.get(reason).copied().unwrap_or(0)
     }
 
     /// Answers of 500 and above. Reasons begin with their status.
-    pub(crate) fn server_errors(&self) -> u64 {
+    pub fn server_errors(&self) -> u64 {
         self.0
             .iter()
             .filter(|(reason, _)| reason.starts_with('5'))
@@ -88,11 +92,11 @@ impl Counts {
             .sum()
     }
 
-    pub(crate) fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         json!(self.0)
     }
 
-    pub(crate) fn line(&self) -> String {
+    pub fn line(&self) -> String {
         match self.0.is_empty() {
             true => "none".to_owned(),
             false => self
@@ -105,7 +109,7 @@ impl Counts {
     }
 }
 
-pub(crate) fn per_second(count: u64, time: Duration) -> f64 {
+pub fn per_second(count: u64, time: Duration) -> f64 {
     (count as f64 / time.as_secs_f64().max(0.001) * 10.0).round() / 10.0
 }
 

@@ -14,15 +14,15 @@ use crate::http::{Answer, Client};
 use crate::stats::Counts;
 
 /// The adapter of this project's own server.
-pub(crate) const CARTWRIGHT: &str = include_str!("../adapters/cartwright.json");
+pub const CARTWRIGHT: &str = include_str!("cartwright.json");
 
 #[derive(Deserialize)]
-pub(crate) struct Adapter {
-    pub(crate) name: String,
+pub struct Adapter {
+    pub name: String,
     #[serde(default)]
     headers: BTreeMap<String, String>,
     #[serde(default)]
-    pub(crate) vars: Vars,
+    pub vars: Vars,
     ops: BTreeMap<String, Vec<Step>>,
 }
 
@@ -55,17 +55,17 @@ fn ok() -> Vec<u16> {
     vec![200, 201]
 }
 
-pub(crate) type Vars = HashMap<String, String>;
+pub type Vars = HashMap<String, String>;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Outcome {
+pub enum Outcome {
     Done,
     SoldOut,
     Failed,
 }
 
 impl Adapter {
-    pub(crate) fn parse(text: &str, host: &str) -> Result<Self> {
+    pub fn parse(text: &str, host: &str) -> Result<Self> {
         let mut adapter: Self =
             serde_json::from_str(text).context("the adapter is not understood")?;
         for step in adapter.ops.values_mut().flatten() {
@@ -92,18 +92,18 @@ impl Adapter {
         Ok(adapter)
     }
 
-    pub(crate) fn has(&self, op: &str) -> bool {
+    pub fn has(&self, op: &str) -> bool {
         self.ops.contains_key(op)
     }
 
-    pub(crate) fn require(&self, op: &str) -> Result<()> {
+    pub fn require(&self, op: &str) -> Result<()> {
         self.has(op)
             .then_some(())
             .ok_or_else(|| anyhow!("The adapter {} has no operation {op}.", self.name))
     }
 
     /// Runs the requests of an operation; what they capture goes into `vars`.
-    pub(crate) async fn run(
+    pub async fn run(
         &self,
         op: &str,
         client: &mut Client,

@@ -4,10 +4,15 @@
 //! of the last, the hot one: 500. "steel" stands in about a twelfth of the names. Customers are
 //! u001@bench.example to u064@bench.example.
 
-pub(crate) const PRODUCTS: u32 = 10_000;
-pub(crate) const CATEGORIES: u32 = 50;
-pub(crate) const USERS: usize = 64;
-pub(crate) const HOT_STOCK: i64 = 500;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde_json::json;
+
+pub const PRODUCTS: u32 = 10_000;
+pub const CATEGORIES: u32 = 50;
+pub const USERS: usize = 64;
+pub const HOT_STOCK: i64 = 500;
 const STOCK: i64 = 1_000_000;
 
 const ADJECTIVES: [&str; 12] = [
@@ -25,22 +30,22 @@ const NOUNS: [&str; 12] = [
 const TEXT: &str = "Made for daily use, tested in the shop and at home. Ships within two days, \
                     may be returned within thirty days, and carries a two year warranty. ";
 
-pub(crate) struct Category {
-    pub(crate) name: String,
-    pub(crate) slug: String,
-    pub(crate) description: String,
+pub struct Category {
+    pub name: String,
+    pub slug: String,
+    pub description: String,
 }
 
-pub(crate) struct Product {
-    pub(crate) sku: String,
-    pub(crate) name: String,
-    pub(crate) description: String,
-    pub(crate) price: String,
-    pub(crate) stock: i64,
-    pub(crate) category: String,
+pub struct Product {
+    pub sku: String,
+    pub name: String,
+    pub description: String,
+    pub price: String,
+    pub stock: i64,
+    pub category: String,
 }
 
-pub(crate) fn categories() -> impl Iterator<Item = Category> {
+pub fn categories() -> impl Iterator<Item = Category> {
     (1..=CATEGORIES).map(|n| Category {
         name: format!("Category {n:02}"),
         slug: format!("category-{n:02}"),
@@ -48,7 +53,7 @@ pub(crate) fn categories() -> impl Iterator<Item = Category> {
     })
 }
 
-pub(crate) fn product(n: u32) -> Product {
+pub fn product(n: u32) -> Product {
     let pick = |salt| (mix(n, salt) % 12) as usize;
     let (adjective, material, noun) = (ADJECTIVES[pick(1)], MATERIALS[pick(2)], NOUNS[pick(3)]);
     let cents = 500 + mix(n, 4) % 100_000;
@@ -67,12 +72,42 @@ pub(crate) fn product(n: u32) -> Product {
 }
 
 /// The name of the category that product n is in.
-pub(crate) fn category_of(n: u32) -> String {
+pub fn category_of(n: u32) -> String {
     format!("Category {:02}", (n - 1) % CATEGORIES + 1)
 }
 
+/// `categories.json` and `products.csv` with products 1 to `count`, as `cartwright import` reads them.
+///
+/// # Errors
+/// The folder or a file cannot be written.
+pub fn write_files(folder: &Path, count: u32) -> Result<()> {
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("{} cannot be made", folder.display()))?;
+    let categories: Vec<_> = categories()
+        .map(|c| json!({"id": c.slug, "name": c.name, "description": c.description}))
+        .collect();
+    std::fs::write(
+        folder.join("categories.json"),
+        serde_json::to_vec_pretty(&categories)?,
+    )?;
+    let mut products = csv::Writer::from_path(folder.join("products.csv"))?;
+    products.write_record(["sku", "name", "description", "price", "stock", "category"])?;
+    for n in 1..=count {
+        let p = product(n);
+        products.write_record([
+            &p.sku,
+            &p.name,
+            &p.description,
+            &p.price,
+            &p.stock.to_string(),
+            &category_of(n),
+        ])?;
+    }
+    Ok(products.flush()?)
+}
+
 /// What somebody may look for: a word, two, or the beginning of one.
-pub(crate) fn term(random: u64) -> String {
+pub fn term(random: u64) -> String {
     let pick =
         |words: &[&str; 12], shift: u32| words[((random >> shift) % 12) as usize].to_lowercase();
     let (adjective, material, noun) =
@@ -84,7 +119,7 @@ pub(crate) fn term(random: u64) -> String {
     }
 }
 
-pub(crate) fn user(n: usize) -> String {
+pub fn user(n: usize) -> String {
     format!("u{n:03}@bench.example")
 }
 

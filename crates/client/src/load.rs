@@ -1,0 +1,382 @@
+//! A closed loop: each user sends its next request when it has read the last answer.
+
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use serde_json::{Value, json};
+
+use crate::adapter::{Adapter, Outcome, Vars};
+use crate::dataset;
+use crate::http::Client;
+use crate::parallel::{Jobs, at_once, in_parallel};
+use crate::shop::{Server, source};
+use crate::stats::{Counts, Times, per_second};
+
+/// What users do all the time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub enum Workload {
+    /// First page of products, 20 items
+    List,
+    /// Category, price range and term, sorted by price
+    Search,
+    /// First page of a category, which is drawn at random
+    Filter,
+    /// Search for a term drawn at random, with facets
+    Facets,
+    /// The featured products
+    Featured,
+    /// One product by id, at random but the same in each run
+    Detail,
+    /// Password login
+    Login,
+    /// Add one piece to the cart of a signed-in user; a cart has five lines
+    Add,
+    /// Add, add, order on products that no other user touches; counts orders
+    Journey,
+    /// One piece each time of the product with stock 500, until it is sold out (set back to 500 first, given an administrator)
+    Hot,
+}
+
+/// Lines that a cart of workload `add` has.
+const CART_LINES: usize = 5;
+/// Products that a user of `add` and `journey` has to itself.
+const OWN_PRODUCTS: usize = 100;
+
+/// The server that is loaded, holding [`dataset`] up to product number `products`.
+pub struct Target {
+    pub server: Server,
+    pub adapter: Adapter,
+    /// Ids of product 1, 2, …; empty where product n has the id n.
+    pub ids: Vec<Vars>,
+    pub products: u32,
+}
+
+/// People with a connection and an address each, who may do one workload after the other.
+pub struct Users(Vec<RefCell<User>>);
+
+struct User {
+    index: usize,
+    client: Client,
+    vars: Vars,
+    turn: usize,
+    random: u64,
+    in_cart: bool,
+}
+
+/// What came of a workload.
+#[derive(Default)]
+pub struct Measured {
+    /// Done within the measured window; of `journey` and `hot` the whole way of an order.
+    pub done: Times,
+    pub adds: Times,
+    pub orders: Times,
+    /// Done, with the time of warm-up.
+    pub all: u64,
+    pub failed: u64,
+    pub sold_out: u64,
+    pub answers: Counts,
+    /// The measured window; of `hot` the time until it was sold out.
+    pub time: Duration,
+    last: Option<Instant>,
+}
+
+impl Workload {
+    /// The adapter's operations that it consists of.
+    pub fn needs(self) -> &'static [&'static str] {
+        match self {
+            Self::List => &["list"],
+            Self::Search => &["search"],
+            Self::Filter => &["filter"],
+            Self::Facets => &["facets"],
+            Self::Featured => &["featured"],
+            Self::Detail => &["detail"],
+            Self::Login => &["login"],
+            Self::Add => &["login", "add"],
+            Self::Journey | Self::Hot => &["login", "add", "order"],
+        }
+    }
+
+    pub fn signs_in(self) -> bool {
+        self.needs().contains(&"add")
+    }
+
+    /// As on the command line and in JSON.
+    pub fn name(self) -> String {
+        format!("{self:?}").to_lowercase()
+    }
+}
+
+impl Target {
+    /// Signed in, where asked for, before anything is measured.
+    ///
+    /// # Errors
+    /// The server is away, does not know a user of the data set, or has fewer products than so many users need.
+    pub async fn users(&self, count: usize, signed_in: bool) -> Result<Users> {
+        if signed_in && count > dataset::USERS {
+            bail!(
+                "There are {} users, so there cannot be {count} connections for this workload.",
+                dataset::USERS
+            );
+        }
+        if signed_in && (self.products as usize) < count * OWN_PRODUCTS {
+            bail!(
+                "{count} users need {} products, the server has {}.",
+                count * OWN_PRODUCTS,
+                self.products
+            );
+        }
+        let made = in_parallel(8, count, async |_, jobs: &Jobs| {
+            let mut made = Vec::new();
+            while let Some(index) = jobs.next() {
+                let mut user = self.user(index);
+                if signed_in {
+                    self.prepare("login", &mut user).await?;
+                }
+                made.push(user);
+            }
+            Ok(made)
+        });
+        let mut users: Vec<_> = made.await?.into_iter().flatten().collect();
+        users.sort_by_key(|user| user.index);
+        Ok(Users(users.into_iter().map(RefCell::new).collect()))
+    }
+
+    /// All users at it: `warmup`, then the measured window.
+    ///
+    /// # Errors
+    /// A cart that is to be filled cannot be begun. What fails later is counted.
+    pub async fn measure(
+        &self,
+        users: &Users,
+        workload: Workload,
+        warmup: Duration,
+        window: Duration,
+    ) -> Result<Measured> {
+        let count = users.0.len();
+        if workload.signs_in() && self.adapter.has("begin") {
+            self.each(users, count, async |user| self.prepare("begin", user).await)
+                .await?;
+        }
+        let started = Instant::now();
+        let run = Run {
+            target: self,
+            workload,
+            from: started + warmup,
+            to: started + warmup + window,
+        };
+        let parts = self
+            .each(users, count, async |user| run.play(user).await)
+            .await?;
+        let mut all = Measured::default();
+        parts.into_iter().for_each(|part| all.merge(part));
+        all.time = match (workload, all.last) {
+            (Workload::Hot, Some(last)) => last - started,
+            _ => window,
+        };
+        Ok(all)
+    }
+
+    #[expect(
+        clippy::await_holding_refcell_ref,
+        reason = "each user has a cell of its own"
+    )]
+    async fn each<T>(
+        &self,
+        users: &Users,
+        count: usize,
+        work: impl AsyncFn(&mut User) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        at_once(count, async |number| {
+            work(&mut users.0[number - 1].borrow_mut()).await
+        })
+        .await
+    }
+
+    fn user(&self, index: usize) -> User {
+        let mut vars = self.adapter.vars.clone();
+        vars.insert("u".to_owned(), format!("{:03}", index % dataset::USERS + 1));
+        User {
+            index,
+            client: Client::new(self.server.0, source(index + 1)),
+            vars,
+            turn: 0,
+            random: 0x9E37_79B9_7F4A_7C15 ^ ((index as u64 + 1) * 0x0123_4567),
+            in_cart: false,
+        }
+    }
+
+    async fn prepare(&self, op: &str, user: &mut User) -> Result<()> {
+        let mut answers = Counts::default();
+        let outcome = self
+            .adapter
+            .run(op, &mut user.client, &mut user.vars, &mut answers)
+            .await?;
+        if outcome != Outcome::Done {
+            bail!(
+                "{op} of user {} failed: {} (`bench seed` makes the users)",
+                user.index + 1,
+                answers.line()
+            );
+        }
+        Ok(())
+    }
+
+    /// Product number n of the data set into the variables.
+    fn product(&self, user: &mut User, n: usize) {
+        match self.ids.get(n - 1) {
+            Some(ids) => user
+                .vars
+                .extend(ids.iter().map(|(name, id)| (name.clone(), id.clone()))),
+            None => ["pid", "vid", "n"]
+                .iter()
+                .for_each(|name| drop(user.vars.insert((*name).to_owned(), n.to_string()))),
+        }
+    }
+}
+
+impl User {
+    fn draw(&mut self) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random
+    }
+}
+
+struct Run<'a> {
+    target: &'a Target,
+    workload: Workload,
+    from: Instant,
+    to: Instant,
+}
+
+impl Run<'_> {
+    async fn play(&self, user: &mut User) -> Result<Measured> {
+        let mut measured = Measured::default();
+        loop {
+            let since = Instant::now();
+            if since >= self.to {
+                return Ok(measured);
+            }
+            let outcome = self.turn(user, &mut measured).await?;
+            let end = Instant::now();
+            let counts = end >= self.from && end < self.to;
+            match outcome {
+                Outcome::Done => {
+                    measured.all += 1;
+                    measured.last = Some(end);
+                    if counts {
+                        measured.done.add(end - since);
+                    }
+                }
+                Outcome::SoldOut => {
+                    measured.sold_out += 1;
+                    return Ok(measured);
+                }
+                Outcome::Failed => {
+                    measured.failed += u64::from(counts);
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+            }
+        }
+    }
+
+    async fn turn(&self, user: &mut User, measured: &mut Measured) -> Result<Outcome> {
+        let turn = user.turn;
+        user.turn += 1;
+        let own = user.index * OWN_PRODUCTS + 1;
+        match self.workload {
+            Workload::List => self.run("list", user, measured).await,
+            Workload::Search => self.run("search", user, measured).await,
+            Workload::Login => self.run("login", user, measured).await,
+            Workload::Featured => self.run("featured", user, measured).await,
+            Workload::Filter => {
+                let category = user.draw() % u64::from(dataset::CATEGORIES) + 1;
+                user.vars.insert("c".to_owned(), format!("{category:02}"));
+                self.run("filter", user, measured).await
+            }
+            Workload::Facets => {
+                let term = dataset::term(user.draw());
+                user.vars.insert("term".to_owned(), term);
+                self.run("facets", user, measured).await
+            }
+            Workload::Detail => {
+                let n = user.draw() % u64::from(self.target.products) + 1;
+                self.target.product(user, usize::try_from(n)?);
+                self.run("detail", user, measured).await
+            }
+            Workload::Add => {
+                self.target.product(user, own + turn % CART_LINES);
+                self.run("add", user, measured).await
+            }
+            Workload::Journey => {
+                for half in 0..2 {
+                    self.target
+                        .product(user, own + (2 * turn + half) % OWN_PRODUCTS);
+                    match self.run("add", user, measured).await? {
+                        Outcome::Done => {}
+                        other => return Ok(other),
+                    }
+                }
+                self.run("order", user, measured).await
+            }
+            Workload::Hot => {
+                self.target.product(user, dataset::PRODUCTS as usize);
+                // After a failed order the piece is still in the cart.
+                if !user.in_cart {
+                    match self.run("add", user, measured).await? {
+                        Outcome::Done => user.in_cart = true,
+                        other => return Ok(other),
+                    }
+                }
+                let outcome = self.run("order", user, measured).await?;
+                user.in_cart = outcome != Outcome::Done;
+                Ok(outcome)
+            }
+        }
+    }
+
+    async fn run(&self, op: &str, user: &mut User, measured: &mut Measured) -> Result<Outcome> {
+        let since = Instant::now();
+        let outcome = self
+            .target
+            .adapter
+            .run(op, &mut user.client, &mut user.vars, &mut measured.answers)
+            .await?;
+        if outcome == Outcome::Done && since >= self.from {
+            match op {
+                "add" => measured.adds.add(since.elapsed()),
+                "order" => measured.orders.add(since.elapsed()),
+                _ => {}
+            }
+        }
+        Ok(outcome)
+    }
+}
+
+impl Measured {
+    /// How many of the workload's operations a second.
+    pub fn per_second(&self) -> f64 {
+        per_second(self.done.len() as u64, self.time)
+    }
+
+    pub fn json(&mut self) -> Value {
+        json!({
+            "seconds": self.time.as_secs_f64(), "done": self.done.len(), "per_second": self.per_second(), "failed": self.failed,
+            "sold_out": self.sold_out, "done_with_warmup": self.all, "time": self.done.json(), "add": self.adds.json(),
+            "order": self.orders.json(), "troubles": self.answers.json(),
+        })
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.done.merge(other.done);
+        self.adds.merge(other.adds);
+        self.orders.merge(other.orders);
+        self.all += other.all;
+        self.failed += other.failed;
+        self.sold_out += other.sold_out;
+        self.answers.merge(other.answers);
+        self.last = self.last.max(other.last);
+    }
+}
