@@ -10,6 +10,7 @@ mod bench;
 mod canary;
 mod commands;
 mod durability;
+mod faults;
 mod javascript;
 mod limits;
 mod log_lines;

@@ -1,7 +1,7 @@
 //! `health/` tells all, `livez` whether the process answers, `readyz` whether the database does too.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::clock::Time;
 use crate::error::Code;
-use crate::http::{Op, Routes, json, ok};
+use crate::http::{Op, Routes, WithHeader, json, ok};
 
 pub fn routes() -> Routes {
     Routes::tag("service")
@@ -91,7 +91,7 @@ async fn health(State(app): State<App>) -> Response {
         None => ("unavailable", StatusCode::SERVICE_UNAVAILABLE),
     };
     let database = app.db.engine().to_string();
-    json(
+    let answer = json(
         code,
         &HealthOut {
             status,
@@ -100,7 +100,11 @@ async fn health(State(app): State<App>) -> Response {
             version: VERSION,
             timestamp: app.clock.now(),
         },
-    )
+    );
+    match code {
+        StatusCode::OK => answer,
+        _ => answer.with_header(header::RETRY_AFTER, "2"),
+    }
 }
 
 async fn livez() -> Response {
