@@ -3,6 +3,8 @@
 #[macro_use]
 mod output;
 
+mod bare;
+mod compare;
 mod crash;
 mod invoices;
 mod load;
@@ -122,6 +124,14 @@ enum Verb {
         after_help = "Examples:\n  bench load --workload list --conns 32 --secs 10\n  bench load --workload journey --json"
     )]
     Load(load::Options),
+    /// Run several systems side by side, measure them by turns, and print ratios with their spread
+    #[command(
+        after_help = "Examples:\n  bench compare cartwright:sqlite django:sqlite\n  bench compare cartwright:postgres django:postgres --postgres postgres://postgres@127.0.0.1/postgres --server-cpus 0\nbench/compare/README.md says how a system is added."
+    )]
+    Compare(compare::Options),
+    /// A server of two answers from memory, for `bench compare`: what the machine can do at best
+    #[command(after_help = "Example:\n  bench bare --port 9000")]
+    Bare(bare::Options),
     /// Measure what readers of the catalog feel of many logins at once, on a seeded server
     #[command(after_help = "Example:\n  bench logins --logins 200 --readers 4")]
     Logins(logins::Options),
@@ -177,6 +187,8 @@ async fn run(cli: Cli) -> Result<bool> {
         }
         Verb::Seed(options) => seed::seed(options, cli.url, admin, output).await,
         Verb::Load(options) => load::load(options, cli.url, admin, output).await,
+        Verb::Bare(options) => bare::bare(options).await,
+        Verb::Compare(options) => compare::compare(options, output).await,
         Verb::Logins(options) => logins::logins(options, cli.url, output).await,
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! `{"name", "headers": {..}, "vars": {..}, "ops": {"list": [STEP..], "search", "detail", "login", "begin", "add", "order"}}`
 //! STEP: `method`, `path`, `headers`, `body` (text or JSON), `ok` (200, 201), `fail_if` (texts that mean failure),
-//! `sold_out_if` (texts of a failure that mean "no stock"), `capture` (`{"token": "json:/access"}`, `header:`, `cookie:`).
+//! `items` (JSON pointer of the list in the answer), `sold_out_if` (texts of a failure that mean "no stock"), `capture` (`{"token": "json:/access"}`, `header:`, `cookie:`).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -42,6 +42,7 @@ struct Step {
     sold_out_if: Vec<String>,
     #[serde(default)]
     capture: BTreeMap<String, String>,
+    items: Option<String>,
     /// Request line and headers as a template, made once by `parse`.
     #[serde(skip)]
     head: String,
@@ -139,6 +140,38 @@ impl Adapter {
         }
         Ok(Outcome::Done)
     }
+
+    /// Asks once what an operation of one request is answered.
+    ///
+    /// # Errors
+    /// The server is away, or there is no such operation.
+    pub async fn look(&self, op: &str, client: &mut Client, vars: &Vars) -> Result<Look> {
+        self.require(op)?;
+        let Some(step) = self.ops.get(op).and_then(|steps| steps.last()) else {
+            bail!("{op} has no requests")
+        };
+        let answer = client.exchange(&step.request(vars)).await?;
+        let body = answer.json();
+        let list = step
+            .items
+            .as_deref()
+            .and_then(|at| body.pointer(at)?.as_array());
+        Ok(Look {
+            status: answer.status,
+            bytes: answer.body.len(),
+            items: list.map(Vec::len),
+        })
+    }
+}
+
+/// What the answer to an operation's last request is like.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    pub status: u16,
+    /// Of the body as it was sent.
+    pub bytes: usize,
+    /// Of the list in it, where the adapter says which.
+    pub items: Option<usize>,
 }
 
 impl Step {

@@ -9,6 +9,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::json;
 
+use crate::shop::PASSWORD;
+
 pub const PRODUCTS: u32 = 10_000;
 pub const CATEGORIES: u32 = 50;
 pub const USERS: usize = 64;
@@ -76,7 +78,8 @@ pub fn category_of(n: u32) -> String {
     format!("Category {:02}", (n - 1) % CATEGORIES + 1)
 }
 
-/// `categories.json` and `products.csv` with products 1 to `count`, as `cartwright import` reads them.
+/// `categories.json` and `products.csv` with products 1 to `count`, as `cartwright import` reads them, and `users.csv`
+/// with e-mail addresses and passwords.
 ///
 /// # Errors
 /// The folder or a file cannot be written.
@@ -103,7 +106,13 @@ pub fn write_files(folder: &Path, count: u32) -> Result<()> {
             &category_of(n),
         ])?;
     }
-    Ok(products.flush()?)
+    products.flush()?;
+    let mut users = csv::Writer::from_path(folder.join("users.csv"))?;
+    users.write_record(["email", "password"])?;
+    for n in 1..=USERS {
+        users.write_record([user(n).as_str(), PASSWORD])?;
+    }
+    Ok(users.flush()?)
 }
 
 /// What somebody may look for: a word, two, or the beginning of one.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
-use crate::adapter::{Adapter, Outcome, Vars};
+use crate::adapter::{Adapter, Look, Outcome, Vars};
 use crate::dataset;
 use crate::http::Client;
 use crate::parallel::{Jobs, at_once, in_parallel};
@@ -108,6 +108,35 @@ impl Workload {
 }
 
 impl Target {
+    /// Makes accounts for so many users of the data set, where the adapter says how.
+    ///
+    /// # Errors
+    /// The server is away, or refuses one.
+    pub async fn register(&self, count: usize) -> Result<()> {
+        if !self.adapter.has("register") {
+            return Ok(());
+        }
+        in_parallel(8, count, async |_, jobs: &Jobs| {
+            while let Some(index) = jobs.next() {
+                self.prepare("register", &mut self.user(index)).await?;
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// What an operation on product 1 is answered.
+    ///
+    /// # Errors
+    /// The server is away, or the adapter has no such operation.
+    pub async fn look(&self, op: &str) -> Result<Look> {
+        let mut user = self.user(0);
+        self.product(&mut user, 1);
+        let User { client, vars, .. } = &mut user;
+        self.adapter.look(op, client, vars).await
+    }
+
     /// Signed in, where asked for, before anything is measured.
     ///
     /// # Errors
