@@ -1,8 +1,10 @@
 //! Every setting of the server: its value, where it came from, and what is wrong with it in three lines.
-//! To add one: a field, a line in `build`, a row in `docs/configuration.md` (a test compares the two).
+//! To add one: a field, a line in `build`, a row in `docs/configuration.md` (a test compares the two). Providers of
+//! payments declare theirs themselves ([`Setting`]).
 //! This is the only file of the project that reads the process environment.
 
 mod database;
+mod declared;
 mod entry;
 mod error;
 mod folder;
@@ -15,6 +17,7 @@ mod values;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
+pub use declared::Setting;
 pub use entry::{Entry, Layer, Origin, Secret};
 pub use error::ConfigError;
 pub use folder::TemporaryFolder;
@@ -101,10 +104,7 @@ pub struct Config {
     pub low_stock_threshold: i64,
     pub cart_max_quantity: i64,
     pub cart_max_lines: i64,
-    pub razorpay: Razorpay,
-    pub stripe: Stripe,
-    pub paypal: Paypal,
-    pub bkash: Bkash,
+    declared: declared::Declared,
     /// For a whole call to a payment provider.
     pub provider_timeout: Duration,
     /// Certificates (PEM) that are believed beside the system's, of providers too.
@@ -128,47 +128,6 @@ pub struct Config {
     /// What is odd about the settings but no reason to stop.
     pub notes: Vec<String>,
     temporary: Option<Arc<TemporaryFolder>>,
-}
-
-#[derive(Clone)]
-pub struct Razorpay {
-    pub key_id: Option<String>,
-    pub key_secret: Option<Secret>,
-    pub webhook_secret: Option<Secret>,
-    /// While it is changed: events signed with this one still count.
-    pub webhook_secret_previous: Option<Secret>,
-    pub base_url: String,
-}
-
-#[derive(Clone)]
-pub struct Stripe {
-    pub publishable_key: Option<String>,
-    pub secret_key: Option<Secret>,
-    pub webhook_secret: Option<Secret>,
-    pub base_url: String,
-}
-
-#[derive(Clone)]
-pub struct Paypal {
-    pub client_id: Option<String>,
-    pub client_secret: Option<Secret>,
-    pub webhook_id: Option<String>,
-    /// Ours, as payee.
-    pub merchant_id: Option<String>,
-    pub base_url: String,
-}
-
-#[derive(Clone)]
-pub struct Bkash {
-    pub app_key: Option<String>,
-    pub app_secret: Option<Secret>,
-    pub username: Option<String>,
-    pub password: Option<Secret>,
-    /// Of the notifications; without it they are refused.
-    pub sns_topic_arn: Option<String>,
-    /// Ours, as payee.
-    pub short_code: Option<String>,
-    pub base_url: String,
 }
 
 #[derive(Clone, Default)]
@@ -223,6 +182,11 @@ impl Config {
 
     pub fn is_production(&self) -> bool {
         self.environment == Environment::Production
+    }
+
+    /// The value of a setting that its feature declares.
+    pub fn get(&self, setting: Setting) -> Option<&str> {
+        self.declared.get(setting)
     }
 
     /// Whether a `Host` header (with or without port) names this shop.
@@ -311,35 +275,7 @@ fn build(r: &mut Reader) -> Result<Config> {
         low_stock_threshold: r.number("LOW_STOCK_THRESHOLD", 10, 0..=1_000_000_000)?,
         cart_max_quantity: r.number("CART_MAX_QUANTITY", 9999, 1..=1_000_000)?,
         cart_max_lines: r.number("CART_MAX_LINES", 500, 1..=10_000)?,
-        razorpay: Razorpay {
-            key_id: r.text("RAZORPAY_KEY_ID"),
-            key_secret: r.secret("RAZORPAY_KEY_SECRET", ""),
-            webhook_secret: r.secret("RAZORPAY_WEBHOOK_SECRET", ""),
-            webhook_secret_previous: r.secret("RAZORPAY_WEBHOOK_SECRET_PREVIOUS", ""),
-            base_url: r.origin_url("RAZORPAY_BASE_URL", "https://api.razorpay.com")?,
-        },
-        stripe: Stripe {
-            publishable_key: r.text("STRIPE_PUBLISHABLE_KEY"),
-            secret_key: r.secret("STRIPE_SECRET_KEY", ""),
-            webhook_secret: r.secret("STRIPE_WEBHOOK_SECRET", ""),
-            base_url: r.origin_url("STRIPE_BASE_URL", "https://api.stripe.com")?,
-        },
-        paypal: Paypal {
-            client_id: r.text("PAYPAL_CLIENT_ID"),
-            client_secret: r.secret("PAYPAL_CLIENT_SECRET", ""),
-            webhook_id: r.text("PAYPAL_WEBHOOK_ID"),
-            merchant_id: r.text("PAYPAL_MERCHANT_ID"),
-            base_url: r.origin_url("PAYPAL_BASE_URL", "https://api-m.paypal.com")?,
-        },
-        bkash: Bkash {
-            app_key: r.text("BKASH_APP_KEY"),
-            app_secret: r.secret("BKASH_APP_SECRET", ""),
-            username: r.text("BKASH_USERNAME"),
-            password: r.secret("BKASH_PASSWORD", ""),
-            sns_topic_arn: r.text("BKASH_SNS_TOPIC_ARN"),
-            short_code: r.text("BKASH_SHORT_CODE"),
-            base_url: r.origin_url("BKASH_BASE_URL", "https://tokenized.pay.bka.sh")?,
-        },
+        declared: declared::Declared::read(r, crate::provider_settings())?,
         provider_timeout: r.duration("PROVIDER_TIMEOUT", "10s")?,
         providers_ca_file: r.text("PROVIDERS_CA_FILE").map(PathBuf::from),
         redis_url: read::redis_url(r)?,

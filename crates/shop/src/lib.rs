@@ -67,10 +67,9 @@ pub fn routes() -> Vec<Routes> {
         orders::routes(),
         analytics::routes(),
         privacy::routes(),
-        payments::routes(),
-        payments::sandbox_routes(),
-        health::routes(),
     ];
+    all.extend(payments::routes());
+    all.push(health::routes());
     all.extend(catalog::routes());
     all
 }
@@ -89,6 +88,21 @@ pub const ON_PAID_BY_HAND: orders::PaidHook = payments::take_by_hand;
 
 /// What happens to the money of an order that is cancelled or expires.
 pub const ON_ORDER_END: orders::EndHook = payments::at_order_end;
+
+/// How buyers may pay: the names of the providers that take orders.
+pub fn payment_methods() -> impl Iterator<Item = &'static str> {
+    payments::methods()
+}
+
+/// An order of this method is paid before it is sent, or never: it does not wait for ever.
+pub fn is_paid_online(method: &str) -> bool {
+    payments::is_online(method)
+}
+
+/// The settings that providers of payments have.
+pub fn provider_settings() -> impl Iterator<Item = config::Setting> {
+    payments::settings()
+}
 
 /// What is done in the background while the shop is open.
 pub fn jobs(app: &app::App) -> jobs::Runner {

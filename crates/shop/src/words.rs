@@ -1,7 +1,9 @@
-//! Small closed vocabularies: an enum whose variants are words in the database, in bodies and in queries.
+//! Small closed vocabularies: types whose values are words in the database, in bodies and in queries.
 
 /// `words! { pub enum Role { Admin = "admin", Customer = "customer" } }` gives `ALL`, `as_str`, `parse`, `Display`,
 /// serde, the database column, and a field of `input!` and `query!`.
+///
+/// `words! { pub struct Method of crate::methods() }` gives the same, but `ALL`, for words that are listed elsewhere.
 #[macro_export]
 macro_rules! words {
     ($(#[doc = $doc:literal])* $vis:vis enum $name:ident { $($(#[doc = $vdoc:literal])* $variant:ident = $word:literal),* $(,)? }) => {
@@ -16,13 +18,39 @@ macro_rules! words {
             pub fn as_str(self) -> &'static str {
                 match self { $($name::$variant => $word),* }
             }
+        }
+        $crate::words!(@word $name, $name::ALL.iter().copied());
+    };
+    ($(#[doc = $doc:literal])* $vis:vis struct $name:ident of $all:expr) => {
+        $(#[doc = $doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        $vis struct $name(&'static str);
 
+        #[allow(dead_code, unreachable_pub, reason = "not every vocabulary needs all of it, nor is public")]
+        impl $name {
+            /// One that is known to be listed.
+            pub const fn named(word: &'static str) -> Self {
+                $name(word)
+            }
+
+            pub const fn as_str(self) -> &'static str {
+                self.0
+            }
+        }
+        $crate::words!(@word $name, $all.map($name));
+    };
+    (@word $name:ident, $all:expr) => {
+        #[allow(dead_code, unreachable_pub, reason = "not every vocabulary needs all of it, nor is public")]
+        impl $name {
             pub fn parse(text: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|word| word.as_str() == text)
+                <Self as $crate::words::Word>::parse(text)
             }
         }
         impl $crate::words::Word for $name {
-            const ALL: &'static [Self] = $name::ALL;
+            fn all() -> impl Iterator<Item = Self> {
+                $all
+            }
+
             fn as_str(self) -> &'static str {
                 $name::as_str(self)
             }
@@ -47,12 +75,13 @@ macro_rules! words {
 }
 
 pub trait Word: Copy + 'static {
-    const ALL: &'static [Self];
+    /// All that there are, in the order in which they are told.
+    fn all() -> impl Iterator<Item = Self>;
 
     fn as_str(self) -> &'static str;
 
     fn parse(text: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|word| word.as_str() == text)
+        Self::all().find(|word| word.as_str() == text)
     }
 }
 

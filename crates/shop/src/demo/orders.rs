@@ -8,7 +8,7 @@ use jiff::ToSpan;
 
 use super::chance::Chance;
 use super::people::{self, Person};
-use super::store::{self, Article, Move, Past, PastLine, Shelf};
+use super::store::{self, Article, Move, Past, PastLine, SANDBOX, Shelf};
 use crate::app::App;
 use crate::clock::Time;
 use crate::error::{Error, Result};
@@ -194,11 +194,7 @@ fn live(
         Duration::from_secs(u64::try_from(chance.between(from * 60, to * 60)).unwrap_or(0) * 60)
     };
     let online = chance.percent(65);
-    let method = if online {
-        PaymentMethod::Sandbox
-    } else {
-        PaymentMethod::Cod
-    };
+    let method = if online { SANDBOX } else { PaymentMethod::COD };
     let packed = at + hours(2, 20, chance);
     let sent = packed + hours(4, 30, chance);
     let there = sent + hours(20, 90, chance);

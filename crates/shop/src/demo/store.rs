@@ -14,6 +14,9 @@ use crate::ids::{OrderId, ProductId, UserId, VariantId};
 use crate::orders::{PaymentMethod, PaymentStatus, State, Step};
 use crate::transact;
 
+/// Who pays online pays there.
+pub(super) const SANDBOX: PaymentMethod = PaymentMethod::named("sandbox");
+
 const WHAT_IS_THERE: &str = "SELECT CASE WHEN EXISTS (SELECT 1 FROM products) THEN 'products'
   WHEN EXISTS (SELECT 1 FROM categories) THEN 'categories'
   WHEN EXISTS (SELECT 1 FROM orders) THEN 'orders'
@@ -231,7 +234,7 @@ pub(super) async fn add_orders(
         let paid: BTreeMap<OrderId, i64> = paid.into_iter().map(|(payment, order)| (order, payment)).collect();
         let facts: Vec<Vec<Value>> = of()
             .filter_map(|(order, id)| {
-                let source = if order.method == PaymentMethod::Cod { "staff" } else { "webhook" };
+                let source = if order.method == PaymentMethod::COD { "staff" } else { "webhook" };
                 let payment = *paid.get(id)?;
                 Some(args_vec![*id, payment, "captured", "", order.total, currency, source, order.paid_at])
             })
@@ -289,7 +292,7 @@ fn line_row(id: OrderId, order: &Past, line: &PastLine, articles: &[Article]) ->
 }
 
 fn payment_row(id: OrderId, order: &Past, at: Time, currency: &str) -> Vec<Value> {
-    let named = |kind: &str| (order.method == PaymentMethod::Sandbox).then(|| name(kind, order));
+    let named = |kind: &str| (order.method == SANDBOX).then(|| name(kind, order));
     args_vec![
         id,
         order.method,
@@ -305,7 +308,7 @@ fn payment_row(id: OrderId, order: &Past, at: Time, currency: &str) -> Vec<Value
 }
 
 fn sandbox_row(order: &Past, at: Time, currency: &str) -> Option<Vec<Value>> {
-    (order.method == PaymentMethod::Sandbox).then(|| {
+    (order.method == SANDBOX).then(|| {
         args_vec![
             name("sbx", order),
             name("demo", order),

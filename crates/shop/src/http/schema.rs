@@ -98,7 +98,7 @@ fn reference(name: &str) -> Value {
 }
 
 /// Adds a doc comment as description.
-pub(super) fn put_text(schema: &mut Value, doc: &str) {
+pub(crate) fn put_text(schema: &mut Value, doc: &str) {
     let text = doc.lines().map(str::trim).collect::<Vec<_>>().join("\n");
     let text = text.trim();
     if !text.is_empty() {
@@ -127,6 +127,7 @@ impl PartialSchema for crate::clock::Time {
 }
 impl ToSchema for crate::clock::Time {}
 
-fn described(schema: Value) -> RefOr<Schema> {
+/// A schema that is written by hand.
+pub(crate) fn described(schema: Value) -> RefOr<Schema> {
     serde_json::from_value(schema).map_or_else(|_| <String as PartialSchema>::schema(), RefOr::T)
 }

@@ -47,9 +47,5 @@ async fn expire_one(app: &App, order: OrderId, oldest: Time, now: Time) -> Resul
 }
 
 fn is_due(order: &OrderRow, oldest: Time) -> bool {
-    let online = super::PaymentMethod::ONLINE.iter();
-    order.updated_at < oldest
-        && online
-            .map(|method| method.as_str())
-            .any(|method| method == order.payment_method)
+    order.updated_at < oldest && crate::is_paid_online(&order.payment_method)
 }

@@ -67,26 +67,13 @@ words! {
 }
 
 words! {
-    /// How the buyer means to pay; `cod` is cash on delivery.
-    pub enum PaymentMethod {
-        Cod = "cod",
-        Sandbox = "sandbox",
-        Razorpay = "razorpay",
-        Stripe = "stripe",
-        Paypal = "paypal",
-        Bkash = "bkash",
-    }
+    /// How the buyer means to pay: a provider of payments that takes orders.
+    pub struct PaymentMethod of crate::payment_methods()
 }
 
 impl PaymentMethod {
-    /// Paid before it is sent, or never: such an order does not wait for ever.
-    pub const ONLINE: [PaymentMethod; 5] = [
-        PaymentMethod::Sandbox,
-        PaymentMethod::Razorpay,
-        PaymentMethod::Stripe,
-        PaymentMethod::Paypal,
-        PaymentMethod::Bkash,
-    ];
+    /// Cash on delivery.
+    pub const COD: PaymentMethod = PaymentMethod::named("cod");
 }
 
 /// How a caller names an order: by its id, or by its public number.

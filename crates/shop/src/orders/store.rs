@@ -70,7 +70,7 @@ const LOCK_ORDER: &str = "UPDATE orders SET version = version WHERE id = $1";
 const SELECT_UNPAID: &str = "SELECT updated_at, id FROM orders
   WHERE lifecycle = 'open' AND payment_status IN ('pending', 'failed') AND source = 'shop' AND confirmed_at IS NULL
     AND fulfillment_status = 'unfulfilled' AND updated_at < $1 AND (updated_at, id) > ($2, $3)
-    AND payment_method IN ('sandbox', 'razorpay', 'stripe', 'paypal', 'bkash')
+    AND payment_method <> 'cod'
   ORDER BY updated_at, id LIMIT $4";
 
 const NOTE_STEP: &str = "UPDATE order_history SET note = $2
@@ -301,7 +301,7 @@ pub(super) async fn hold_order(tx: &Tx, order: OrderId, now: Time) -> Result<Ord
     Ok(tx.one(HOLD_ORDER, args![order, now]).await?)
 }
 
-/// Open orders of online methods that nobody has paid or touched since `oldest`, after one that was seen.
+/// Open orders, but those of cash on delivery, that nobody has paid or touched since `oldest`, after one that was seen.
 pub(super) async fn list_unpaid(
     conn: &Conn,
     oldest: Time,

@@ -1,6 +1,6 @@
 //! The HTTP face of payments.
 
-mod webhooks;
+pub(super) mod webhooks;
 mod wire;
 
 use axum::extract::State;
@@ -11,7 +11,7 @@ use tracing::Instrument;
 
 use super::initiate_payment::{Initiate, initiate_payment};
 use super::payment::Provider;
-use super::provider::Proof;
+use super::provider;
 use super::refund_payment::{Asked, refund_payment};
 use super::store::Wanted;
 use super::verify_payment::{Verify, verify_payment};
@@ -30,7 +30,7 @@ use wire::{
     InitiateIn, InitiatedOut, PaymentQuery, PaymentVerifiedOut, RefundIn, RefundOut, VerifyIn,
 };
 
-pub fn routes() -> Routes {
+pub(super) fn routes() -> Routes {
     const ASKING: &[Code] = &[
         Code::AlreadyPaid,
         Code::InvalidTransition,
@@ -105,7 +105,7 @@ async fn initiate(
     let (scope, shop) = (scope(user.as_ref(), &access), app.clone());
     once(&app, &scope, "initiate_payment", key, async move {
         let initiated = initiate_payment(&shop, &access, &asked).await?;
-        Ok((200, to_text(&InitiatedOut::new(&shop, initiated))?))
+        Ok((200, to_text(&InitiatedOut::new(&shop, initiated)?)?))
     })
     .await
 }
@@ -117,21 +117,13 @@ async fn verify(
     In(body): In<VerifyIn>,
 ) -> Result<Response> {
     let access = orders::access(user.as_ref(), &headers);
-    let is_razorpay = body.razorpay_payment_id.is_some() || body.razorpay_order_id.is_some();
     let asked = Verify {
         order: OrderRef::Id(body.order_id),
         provider: body
             .provider
             .map(provider_of)
-            .or(is_razorpay.then_some(Provider::Razorpay)),
-        proof: Proof {
-            razorpay_order_id: body.razorpay_order_id.map(String::from),
-            payment_id: body
-                .razorpay_payment_id
-                .or(body.payment_id)
-                .map(String::from),
-            razorpay_signature: body.razorpay_signature.map(String::from),
-        },
+            .or_else(|| provider::of_proof(&body.proof)),
+        proof: body.proof,
     };
     let shop = app.clone();
     let (order, payment) =
@@ -253,7 +245,7 @@ fn scope(user: Option<&User>, access: &Access) -> String {
 }
 
 fn provider_of(method: PaymentMethod) -> Provider {
-    Provider::parse(method.as_str()).unwrap_or(Provider::Manual)
+    Provider::named(method.as_str())
 }
 
 fn to_text<T: Serialize>(answer: &T) -> Result<String> {

@@ -6,6 +6,8 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Method, Request, header};
@@ -20,6 +22,7 @@ use super::payment::Provider;
 use super::roots;
 use crate::app::App;
 use crate::clock::Time;
+use crate::config::Setting;
 use crate::error::{Code, Error};
 
 const CONNECT: Duration = Duration::from_secs(3);
@@ -38,11 +41,11 @@ pub(crate) struct Client {
 }
 
 pub(crate) struct Call<'a> {
-    pub provider: Provider,
-    pub method: Method,
-    pub url: String,
-    pub headers: Vec<(&'static str, String)>,
-    pub body: Body<'a>,
+    method: Method,
+    /// The whole of it, or what follows the address of the provider.
+    path: String,
+    headers: Vec<(&'static str, String)>,
+    body: Body<'a>,
 }
 
 pub(crate) enum Body<'a> {
@@ -50,6 +53,38 @@ pub(crate) enum Body<'a> {
     Json(&'a Value),
     /// Names and values of a form.
     Form(&'a [(String, String)]),
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn get(path: impl Into<String>) -> Self {
+        Call {
+            method: Method::GET,
+            path: path.into(),
+            headers: Vec::new(),
+            body: Body::None,
+        }
+    }
+
+    pub(crate) fn post(path: impl Into<String>, body: Body<'a>) -> Self {
+        Call {
+            method: Method::POST,
+            body,
+            ..Call::get(path)
+        }
+    }
+
+    #[must_use]
+    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Name and password.
+    #[must_use]
+    pub(crate) fn basic(self, name: &str, password: &str) -> Self {
+        let both = STANDARD.encode(format!("{name}:{password}"));
+        self.header("authorization", format!("Basic {both}"))
+    }
 }
 
 /// Why a call brought nothing.
@@ -69,10 +104,19 @@ pub(crate) enum Trouble {
     Impossible(String),
 }
 
-/// Calls a provider and reads its JSON.
-pub(crate) async fn call(app: &App, call: Call<'_>) -> Result<Value, Trouble> {
+/// Calls a provider, whose address is the setting `base`, and reads its JSON.
+pub(crate) async fn call(
+    app: &App,
+    provider: Provider,
+    base: Setting,
+    call: Call<'_>,
+) -> Result<Value, Trouble> {
     let client = &app.payments.client;
-    let (provider, now) = (call.provider, app.clock.now());
+    let now = app.clock.now();
+    let call = Call {
+        path: format!("{}{}", app.config.get(base).unwrap_or_default(), call.path),
+        ..call
+    };
     if let Some(seconds) = client.breakers.pause(provider, now) {
         return Err(Trouble::Paused { seconds });
     }
@@ -97,15 +141,8 @@ impl Client {
 }
 
 /// Fetches a file, such as a certificate.
-pub(crate) async fn fetch(app: &App, provider: Provider, url: String) -> Result<Vec<u8>, Trouble> {
-    let call = Call {
-        provider,
-        method: Method::GET,
-        url,
-        headers: Vec::new(),
-        body: Body::None,
-    };
-    match bytes_within(app, call).await? {
+pub(crate) async fn fetch(app: &App, url: &str) -> Result<Vec<u8>, Trouble> {
+    match bytes_within(app, Call::get(url)).await? {
         (200, bytes) => Ok(bytes.to_vec()),
         (status, _) => Err(Trouble::Broken(format!("a file answered {status}"))),
     }
@@ -150,7 +187,7 @@ async fn bytes_of(app: &App, call: Call<'_>) -> Result<(u16, Bytes), Trouble> {
 fn request(call: Call<'_>) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
     let mut request = Request::builder()
         .method(call.method)
-        .uri(&call.url)
+        .uri(&call.path)
         .header(header::ACCEPT, "application/json")
         .header(
             header::USER_AGENT,
@@ -239,6 +276,11 @@ impl Trouble {
         // Missing rights or a wrong key are ours to mend.
         matches!(self, Trouble::Refused { status, .. } if ![401, 403].contains(status))
             || matches!(self, Trouble::Impossible(_))
+    }
+
+    /// The provider is not set up.
+    pub(crate) fn no_keys() -> Self {
+        Trouble::NotSent("no keys are set".to_owned())
     }
 
     /// For a provider that told us something which we could not look up: it comes again (503).

@@ -7,7 +7,7 @@ use futures_util::try_join;
 
 use super::client::Trouble;
 use super::payment::{Payment, PaymentState, Provider};
-use super::provider::{self, ClientNeeds, NewPayment};
+use super::provider::{self, Needs, NewPayment};
 use super::{schedule, store};
 use crate::app::App;
 use crate::error::{Code, Error, Result};
@@ -26,7 +26,7 @@ pub(crate) struct Initiate {
 pub(crate) struct Initiated {
     pub payment: Payment,
     pub order: OrderRow,
-    pub needs: ClientNeeds,
+    pub needs: Needs,
 }
 
 pub(crate) async fn initiate_payment(

@@ -32,30 +32,53 @@ mod verify_payment;
 use std::time::Duration;
 
 pub(crate) use api::PaymentOut;
-pub use api::routes;
 pub use give_back::at_order_end;
 pub(crate) use payment::Payment;
-pub use providers::sandbox::routes as sandbox_routes;
 pub use reconcile::reconcile;
 pub(crate) use store::all_of;
 pub use take_by_hand::take_by_hand;
 
 use crate::app::App;
+use crate::config::Setting;
 use crate::error::{Error, Result};
+use crate::http::Routes;
+use payment::Provider;
+use provider::{ALL, Kind};
 
 /// What payments keep on this node.
 #[derive(Default)]
 pub struct Payments {
     client: client::Client,
-    paypal: providers::Token,
-    bkash: providers::Token,
+    tokens: providers::Tokens,
     certificates: providers::Certificates,
 }
 
-/// What is done later: open attempts are looked at, money is given back, the sandbox sends its webhooks.
+pub fn routes() -> impl Iterator<Item = Routes> {
+    let own = ALL.iter().filter_map(|provider| provider.routes());
+    std::iter::once(api::routes()).chain(own)
+}
+
+/// How buyers may pay.
+pub fn methods() -> impl Iterator<Item = &'static str> {
+    let chosen = ALL.iter().filter(|provider| provider.kind() != Kind::Books);
+    chosen.map(|provider| provider.name().as_str())
+}
+
+/// Through a provider that can be asked.
+pub fn is_online(method: &str) -> bool {
+    Provider::parse(method).is_some_and(Provider::is_online)
+}
+
+/// Of all providers.
+pub fn settings() -> impl Iterator<Item = Setting> {
+    let all = ALL.iter().flat_map(|provider| provider.settings());
+    all.copied()
+}
+
+/// What is done later: open attempts are looked at, money is given back, and what providers do.
 pub fn jobs(app: &App, runner: jobs::Runner) -> jobs::Runner {
-    let (reconciled, gives, sends) = (app.clone(), app.clone(), app.clone());
-    runner
+    let (reconciled, gives) = (app.clone(), app.clone());
+    let runner = runner
         .every(Duration::from_secs(30), "reconcile_payments", move || {
             let app = reconciled.clone();
             async move { Ok(reconcile(&app).await.map(drop)?) }
@@ -63,21 +86,15 @@ pub fn jobs(app: &App, runner: jobs::Runner) -> jobs::Runner {
         .on(give_back::JOB, move |payload: give_back::Payload| {
             let app = gives.clone();
             async move { give_back::give_back(&app, payload).await }
-        })
-        .on(
-            providers::sandbox::JOB,
-            move |payload: providers::sandbox::Delivery| {
-                let app = sends.clone();
-                async move { providers::sandbox::deliver(&app, &payload).await }
-            },
-        )
+        });
+    ALL.iter()
+        .fold(runner, |runner, provider| provider.jobs(app, runner))
 }
 
 pub fn statements() -> Vec<String> {
-    let sandbox = providers::sandbox::STATEMENTS
-        .iter()
-        .map(|sql| (*sql).to_owned());
-    store::statements().into_iter().chain(sandbox).collect()
+    let providers = ALL.iter().flat_map(|provider| provider.statements());
+    let providers = providers.map(|sql| (*sql).to_owned());
+    store::statements().into_iter().chain(providers).collect()
 }
 
 /// 160 bit, in hexadecimal digits.

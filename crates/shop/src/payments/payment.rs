@@ -5,17 +5,8 @@ use crate::ids::{OrderId, PaymentId, RefundId, UserId};
 use crate::words;
 
 words! {
-    /// Who holds the money. `manual` and `cod` are staff's own hands, `import` is history.
-    pub enum Provider {
-        Manual = "manual",
-        Import = "import",
-        Cod = "cod",
-        Sandbox = "sandbox",
-        Razorpay = "razorpay",
-        Stripe = "stripe",
-        Paypal = "paypal",
-        Bkash = "bkash",
-    }
+    /// Who holds the money: one of the providers, by its name.
+    pub struct Provider of super::provider::ALL.iter().map(|provider| provider.name().as_str())
 }
 
 words! {
@@ -231,13 +222,6 @@ impl Payment {
             }
             status => status.as_str(),
         }
-    }
-}
-
-impl Provider {
-    /// Money passes through a company that can be asked.
-    pub(crate) fn is_online(self) -> bool {
-        !matches!(self, Provider::Manual | Provider::Import | Provider::Cod)
     }
 }
 

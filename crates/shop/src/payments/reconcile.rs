@@ -31,7 +31,7 @@ pub async fn reconcile(app: &App) -> Result<usize> {
     let kinds = [Kind::Payments, Kind::Refunds];
     let sweeps = provider::ALL
         .iter()
-        .flat_map(|(name, _)| kinds.map(|kind| sweep(app, *name, kind)));
+        .flat_map(|provider| kinds.map(|kind| sweep(app, provider.name(), kind)));
     join_all(sweeps).await.into_iter().sum()
 }
 

@@ -4,7 +4,8 @@
 use serde_json::json;
 
 use super::apply_refund::{Told, apply_refund};
-use super::payment::{Heard, Payment, Provider, Refund, RefundReport, RefundState};
+use super::payment::{Heard, Payment, Refund, RefundReport, RefundState};
+use super::providers::import;
 use super::store::{self, NewRefund};
 use super::{provider, random_key, schedule};
 use crate::app::App;
@@ -79,7 +80,7 @@ async fn claim(
                 _ => Ok((payment, refund)),
             };
         }
-        if payment.provider == Provider::Import {
+        if payment.provider == import::NAME {
             return Err(Code::InvalidTransition.with("It was paid elsewhere, and is given back there."));
         }
         let minor = asked.amount_minor.unwrap_or(payment.refundable_minor());

@@ -3,7 +3,8 @@
 use db::Tx;
 use futures_util::future::BoxFuture;
 
-use super::payment::{Fact, Heard, PaymentState, Provider};
+use super::payment::{Fact, Heard, PaymentState};
+use super::providers::{cod, manual};
 use super::store::{self, Entry, Money};
 use crate::error::{Error, Result};
 use crate::events::{self, Event};
@@ -18,10 +19,10 @@ pub fn take_by_hand<'a>(
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
         let now = order.updated_at;
-        let cod = order.payment_method == Provider::Cod.as_str();
+        let at_door = order.payment_method == cod::NAME.as_str();
         let money = Money {
             order: order.id,
-            provider: if cod { Provider::Cod } else { Provider::Manual },
+            provider: if at_door { cod::NAME } else { manual::NAME },
             provider_payment_id: None,
             status: PaymentState::Succeeded,
             minor: order.total_minor,

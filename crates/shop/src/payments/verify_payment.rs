@@ -38,7 +38,8 @@ pub(crate) async fn verify_payment(
     let payment = found.ok_or_else(|| mismatch("No such payment was begun for this order."))?;
     // Some browsers bring the name of the money, others of what was asked for.
     let ours = [&payment.provider_payment_id, &payment.reference];
-    let named = asked.proof.payment_id.is_none() || ours.contains(&&asked.proof.payment_id);
+    let paid = provider.paid(&asked.proof);
+    let named = paid.is_none() || ours.iter().any(|id| id.as_deref() == paid);
     let known = payment.status == PaymentState::Succeeded && named;
     if !known {
         payable(&order)?;

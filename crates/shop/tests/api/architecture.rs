@@ -179,3 +179,55 @@ fn only_the_clock_reads_the_time_and_only_config_the_environment() {
         );
     }
 }
+
+fn migrations() -> String {
+    let files = std::fs::read_dir(Path::new(ROOT).join("migrations")).unwrap();
+    let texts = files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+    texts.collect::<String>().to_lowercase()
+}
+
+/// Where else a provider's name may stand, and why.
+const NAMED_ELSEWHERE: &[(&str, &str)] = &[
+    ("sandbox", "demo/"),        // The orders of the demo are paid there.
+    ("sandbox", "media/api.rs"), // A word of Content-Security-Policy.
+    ("sandbox", "payments/providers/paypal/"), // PayPal's own, for tests.
+    ("stripe", "properties.rs"), // The fuzz targets sign as Stripe does.
+];
+
+#[test]
+fn a_provider_of_payments_stands_in_its_folder_and_in_one_list() {
+    const FOLDER: &str = "payments/providers/";
+    const LIST: &str = "payments/providers/mod.rs";
+    let sources = sources("shop");
+    let folders: std::collections::BTreeSet<&str> = sources
+        .iter()
+        .filter_map(|source| source.path.strip_prefix(FOLDER)?.split_once('/'))
+        .map(|(folder, _)| folder)
+        .collect();
+    assert!(folders.len() >= 5, "{folders:?}");
+    let schema = migrations();
+    for name in folders {
+        // The book of the sandbox is in our database.
+        assert!(
+            name == "sandbox" || !schema.contains(name),
+            "a migration names {name}"
+        );
+        let own = format!("{FOLDER}{name}/");
+        for source in sources
+            .iter()
+            .filter(|source| !source.path.starts_with(&own))
+        {
+            let words = source.code.to_lowercase();
+            let times = words.matches(name).count();
+            let listed = usize::from(source.path == LIST);
+            let may = NAMED_ELSEWHERE
+                .iter()
+                .any(|(word, path)| *word == name && source.path.starts_with(path));
+            assert!(
+                may || times == listed,
+                "{} names {name} {times} times",
+                source.path
+            );
+        }
+    }
+}

@@ -347,7 +347,7 @@ impl<T: Word> Field for T {
     fn read(node: &Node<'_>, reader: &mut Reader) -> Option<Self> {
         let word = text(node, reader)?;
         T::parse(word).or_else(|| {
-            let all: Vec<_> = T::ALL.iter().map(|word| word.as_str()).collect();
+            let all: Vec<_> = T::all().map(Word::as_str).collect();
             reader.fault(
                 "invalid_choice",
                 format!("Not a valid choice. Use one of: {}.", all.join(", ")),
@@ -356,7 +356,7 @@ impl<T: Word> Field for T {
     }
 
     fn schema(_: &mut Schemas) -> Value {
-        let all: Vec<_> = T::ALL.iter().map(|word| word.as_str()).collect();
+        let all: Vec<_> = T::all().map(Word::as_str).collect();
         json!({"type": "string", "enum": all})
     }
 }

@@ -102,7 +102,7 @@ impl PlaceOrderIn {
         Ok(PlaceOrder {
             shipping,
             billing,
-            payment_method: self.payment_method.unwrap_or(PaymentMethod::Cod),
+            payment_method: self.payment_method.unwrap_or(PaymentMethod::COD),
             email: self.email.map(String::from).unwrap_or_default(),
             expected_total: self.expected_total.map(|total| total.0),
             note,

@@ -11,7 +11,7 @@ use crate::error::{Code, Error, Result};
 use crate::http::extract::{PathText, raw_bytes};
 use crate::http::{Op, Routes, ok};
 use crate::payments::payment::Provider;
-use crate::payments::provider::Hook;
+use crate::payments::provider::{ALL, Hook};
 use crate::payments::receive_webhook::receive_webhook;
 use crate::payments::signature;
 
@@ -19,20 +19,18 @@ use crate::payments::signature;
 const LARGEST_EVENT: usize = 1024 * 1024;
 
 pub(super) fn add(routes: Routes) -> Routes {
-    routes
-        .post(
-            "/payments/webhook/",
-            razorpay_webhook,
-            webhook_op("receive_razorpay_webhook", "Events of Razorpay"),
-        )
-        .post(
-            "/payments/webhook/{provider}/",
-            webhook,
-            webhook_op("receive_webhook", "Events of a provider"),
-        )
+    let routes = ALL
+        .iter()
+        .fold(routes, |routes, provider| provider.add_routes(routes));
+    routes.post(
+        "/payments/webhook/{provider}/",
+        webhook,
+        webhook_op("receive_webhook", "Events of a provider"),
+    )
 }
 
-fn webhook_op(id: &'static str, summary: &'static str) -> Op {
+/// What the API document says of a door for events.
+pub(in crate::payments) fn webhook_op(id: &'static str, summary: &'static str) -> Op {
     Op::new(id, summary)
         .describe("The raw body with the provider's signature. Each event has at most one effect.")
         .public()
@@ -46,10 +44,6 @@ fn webhook_op(id: &'static str, summary: &'static str) -> Op {
         ])
 }
 
-async fn razorpay_webhook(State(app): State<App>, request: Request) -> Result<Response> {
-    receive(app, Provider::Razorpay, request).await
-}
-
 async fn webhook(
     State(app): State<App>,
     PathText(name): PathText,
@@ -61,7 +55,12 @@ async fn webhook(
     receive(app, name, request).await
 }
 
-async fn receive(app: App, name: Provider, request: Request) -> Result<Response> {
+/// What came in through a door of the provider `name`.
+pub(in crate::payments) async fn receive(
+    app: App,
+    name: Provider,
+    request: Request,
+) -> Result<Response> {
     let headers = request.headers().clone();
     if headers
         .get(header::CONTENT_ENCODING)

@@ -1,15 +1,23 @@
 //! What comes and goes by HTTP: bodies, queries, answers.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
-use utoipa::ToSchema;
+use serde_json::{Value, json};
+use utoipa::openapi::{RefOr, schema::Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::app::App;
 use crate::clock::Time;
+use crate::error::Result;
+use crate::http::extract::{Field, Node, Reader};
+use crate::http::schema::{Schemas, described, put_text};
 use crate::ids::{OrderId, PaymentId, RefundId};
 use crate::orders::{OrderRow, PaymentMethod, PaymentStatus, Status};
 use crate::paging::Paging;
 use crate::payments::initiate_payment::Initiated;
 use crate::payments::payment::{Payment, Provider, Refund, RefundState};
+use crate::payments::provider::{self, Member, Proof};
 use crate::values::{Decimal, Text};
 use crate::{input, query};
 
@@ -24,18 +32,54 @@ input! {
     }
 }
 
-input! {
-    /// Body of `POST payments/verify/`: what the provider gave to the browser.
-    pub(super) struct VerifyIn {
-        pub(super) order_id: OrderId,
-        /// The order's own when it is left out.
-        pub(super) provider: Option<PaymentMethod>,
-        pub(super) razorpay_order_id: Option<Text<255>>,
-        pub(super) razorpay_payment_id: Option<Text<255>>,
-        pub(super) razorpay_signature: Option<Text<255>>,
-        /// The payment as other providers name it.
-        #[also("paymentID")]
-        pub(super) payment_id: Option<Text<255>>,
+/// Body of `POST payments/verify/`: what the provider gave to the browser.
+pub(super) struct VerifyIn {
+    pub(super) order_id: OrderId,
+    pub(super) provider: Option<PaymentMethod>,
+    pub(super) proof: Proof,
+}
+
+impl Field for VerifyIn {
+    fn read(node: &Node<'_>, reader: &mut Reader) -> Option<Self> {
+        let members = reader.members(node)?;
+        let order_id = reader.member(members, "order_id", &[]);
+        let provider = reader.member(members, "provider", &[]);
+        let mut own = Some(Vec::new());
+        for &name in provider::online().flat_map(|provider| provider.takes()) {
+            let text: Option<Option<Text<255>>> = reader.member(members, name, &[]);
+            own = own.zip(text).map(|(mut own, text)| {
+                own.extend(text.map(|text| (name, text.into())));
+                own
+            });
+        }
+        let payment_id: Option<Option<Text<255>>> =
+            reader.member(members, "payment_id", &["paymentID"]);
+        Some(VerifyIn {
+            order_id: order_id?,
+            provider: provider?,
+            proof: Proof {
+                payment_id: payment_id?.map(String::from),
+                members: own?,
+            },
+        })
+    }
+
+    fn schema(schemas: &mut Schemas) -> Value {
+        let doc = "Body of `POST payments/verify/`: what the provider gave to the browser.";
+        schemas.object("VerifyIn", doc, |body| {
+            body.property::<OrderId>("order_id", "");
+            body.property::<Option<PaymentMethod>>(
+                "provider",
+                "The order's own when it is left out.",
+            );
+            for name in provider::online().flat_map(|provider| provider.takes()) {
+                body.property::<Option<Text<255>>>(name, "");
+            }
+            body.property::<Option<Text<255>>>(
+                "payment_id",
+                "The payment as other providers name it.",
+            );
+        })
     }
 }
 
@@ -57,9 +101,18 @@ query! {
     }
 }
 
+/// The attempt, and what its provider gives.
+#[derive(Serialize)]
+pub(super) struct InitiatedOut {
+    #[serde(flatten)]
+    attempt: AttemptOut,
+    #[serde(flatten)]
+    given: BTreeMap<&'static str, String>,
+}
+
 /// What the buyer's client needs; only the members of its provider are there.
 #[derive(Serialize, ToSchema)]
-pub(super) struct InitiatedOut {
+struct AttemptOut {
     order_id: OrderId,
     order_number: String,
     payment_id: PaymentId,
@@ -68,60 +121,55 @@ pub(super) struct InitiatedOut {
     /// In minor units, such as paise or cents.
     amount: i64,
     currency: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    razorpay_order_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    razorpay_key_id: Option<String>,
-    /// Stripe: for its form in the client.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_secret: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    publishable_key: Option<String>,
-    /// PayPal: where the buyer approves.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    approve_url: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    paypal_order_id: Option<String>,
-    /// Where the buyer pays.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    redirect_url: Option<String>,
-    /// The payment in the sandbox.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sandbox_reference: Option<String>,
 }
 
 impl InitiatedOut {
-    pub(super) fn new(
-        app: &App,
-        Initiated {
-            payment,
-            order,
-            needs,
-        }: Initiated,
-    ) -> Self {
-        let of = |provider, value: &Option<String>| {
-            value.clone().filter(|_| payment.provider == provider)
-        };
-        InitiatedOut {
-            order_id: order.id,
-            order_number: order.order_number.clone(),
-            payment_id: payment.id,
-            provider: payment.provider,
-            amount: payment.amount_minor,
-            currency: payment.currency.clone(),
-            razorpay_order_id: of(Provider::Razorpay, &payment.reference),
-            razorpay_key_id: of(Provider::Razorpay, &app.config.razorpay.key_id),
-            client_secret: needs.client_secret,
-            publishable_key: needs.publishable_key,
-            approve_url: of(Provider::Paypal, &payment.url),
-            paypal_order_id: of(Provider::Paypal, &payment.reference),
-            redirect_url: payment
-                .url
-                .clone()
-                .filter(|_| payment.provider != Provider::Paypal),
-            sandbox_reference: of(Provider::Sandbox, &payment.reference),
-        }
+    pub(super) fn new(app: &App, initiated: Initiated) -> Result<Self> {
+        let (payment, order) = (initiated.payment, initiated.order);
+        let provider = provider::provider(payment.provider)?;
+        let given = provider.shown(app, &payment).into_iter();
+        let given = given.chain(initiated.needs);
+        Ok(InitiatedOut {
+            attempt: AttemptOut {
+                order_id: order.id,
+                order_number: order.order_number,
+                payment_id: payment.id,
+                provider: payment.provider,
+                amount: payment.amount_minor,
+                currency: payment.currency,
+            },
+            given: given
+                .filter_map(|(name, value)| Some((name, value?)))
+                .collect(),
+        })
     }
+}
+
+impl PartialSchema for InitiatedOut {
+    fn schema() -> RefOr<Schema> {
+        let mut schema = AttemptOut::schema();
+        if let RefOr::T(Schema::Object(object)) = &mut schema {
+            for Member { name, doc } in provider::online().flat_map(|provider| provider.gives()) {
+                // One that several give stands where the last of them has it.
+                object.properties.shift_remove(*name);
+                object.properties.insert((*name).to_owned(), text(doc));
+            }
+        }
+        schema
+    }
+}
+
+impl ToSchema for InitiatedOut {
+    fn schemas(all: &mut Vec<(String, RefOr<Schema>)>) {
+        AttemptOut::schemas(all);
+    }
+}
+
+/// A text that may be absent.
+fn text(doc: &str) -> RefOr<Schema> {
+    let mut schema = json!({"type": ["string", "null"]});
+    put_text(&mut schema, doc);
+    described(schema)
 }
 
 #[derive(Serialize, ToSchema)]

@@ -1,19 +1,35 @@
-//! Cash on delivery, bank transfers, history: no company to ask. Staff says when the money is there, and when it went
-//! back.
+//! What those have in common that are no company to ask: staff says when the money is there, and when it went back.
 
 use futures_util::future::BoxFuture;
 
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::payments::client::Trouble;
-use crate::payments::payment::{Payment, Refund, RefundReport, RefundState, Report, Stands};
+use crate::payments::payment::{
+    Payment, Provider, Refund, RefundReport, RefundState, Report, Stands,
+};
 use crate::payments::provider::{
-    Answer, Ask, ClientNeeds, Created, Hook, NewPayment, Notice, PaymentProvider, Proof,
+    Answer, Ask, Created, Hook, Kind, Member, Needs, NewPayment, Notice, PaymentProvider, Proof,
 };
 
-pub(crate) struct ByHand;
+pub(crate) struct ByHand {
+    pub name: Provider,
+    pub kind: Kind,
+}
 
 impl PaymentProvider for ByHand {
+    fn name(&self) -> Provider {
+        self.name
+    }
+
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    fn gives(&self) -> &'static [Member] {
+        &[]
+    }
+
     fn is_configured(&self, _: &App) -> bool {
         true
     }
@@ -22,7 +38,7 @@ impl PaymentProvider for ByHand {
         Box::pin(async { Err(nothing_to_ask()) })
     }
 
-    fn client<'a>(&'a self, _: &'a App, _: &'a Payment) -> Answer<'a, ClientNeeds> {
+    fn client<'a>(&'a self, _: &'a App, _: &'a Payment) -> Answer<'a, Needs> {
         Box::pin(async { Err(nothing_to_ask()) })
     }
 

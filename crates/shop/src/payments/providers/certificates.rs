@@ -16,7 +16,6 @@ use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 use crate::app::App;
 use crate::error::{Code, Error, Result};
 use crate::payments::client::{self, Trouble};
-use crate::payments::payment::Provider;
 use crate::payments::{roots, signature};
 
 /// Files that are kept, by address.
@@ -30,7 +29,6 @@ pub(crate) struct Certificates {
 }
 
 pub(crate) struct Signed<'a> {
-    pub provider: Provider,
     /// Of the certificate; the caller has looked at its host.
     pub url: &'a str,
     /// Whose certificate it must be: any of these.
@@ -72,7 +70,7 @@ pub(crate) async fn check(app: &App, signed: &Signed<'_>) -> Result<()> {
 }
 
 async fn fetch(app: &App, signed: &Signed<'_>) -> Result<Vec<u8>> {
-    client::fetch(app, signed.provider, signed.url.to_owned())
+    client::fetch(app, signed.url)
         .await
         .map_err(|trouble| match trouble {
             // There is no such file: the address was made up.

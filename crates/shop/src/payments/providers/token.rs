@@ -1,5 +1,7 @@
 //! A token that a provider gives for calls: kept until it is old, and asked for by one caller at a time.
 
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -8,6 +10,18 @@ use tokio::sync::Mutex;
 use crate::app::App;
 use crate::clock::Time;
 use crate::payments::client::Trouble;
+use crate::payments::payment::Provider;
+
+/// What this node keeps of them.
+#[derive(Default)]
+pub(crate) struct Tokens(std::sync::Mutex<HashMap<Provider, Arc<Token>>>);
+
+impl Tokens {
+    pub(crate) fn of(&self, provider: Provider) -> Arc<Token> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.entry(provider).or_default().clone()
+    }
+}
 
 #[derive(Default)]
 pub(crate) struct Token(Mutex<Option<(String, Time)>>);

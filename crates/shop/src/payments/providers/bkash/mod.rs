@@ -6,21 +6,34 @@ mod notification;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use hyper::Method;
 use serde_json::{Value, json};
 
-use super::{Token, as_decimal, decimal, set, text};
+use super::{as_decimal, decimal, text};
 use crate::app::App;
+use crate::config::Setting;
 use crate::error::Result;
-use crate::payments::client::{Body, Call, Trouble, call};
+use crate::payments::client::{self, Body, Call, Trouble};
 use crate::payments::payment::{
     Payment, Provider, Refund, RefundReport, RefundState, Report, Stands, Sum,
 };
 use crate::payments::provider::{
-    Answer, Ask, ClientNeeds, Created, Hook, NewPayment, Notice, PaymentProvider, Proof,
+    Answer, Ask, Created, Hook, Needs, NewPayment, Notice, PaymentProvider, Proof,
 };
 
 pub(crate) struct Bkash;
+
+pub(crate) const PROVIDER: Bkash = Bkash;
+const NAME: Provider = Provider::named("bkash");
+
+const APP_KEY: Setting = Setting::text("BKASH_APP_KEY");
+const APP_SECRET: Setting = Setting::secret("BKASH_APP_SECRET");
+const USERNAME: Setting = Setting::text("BKASH_USERNAME");
+const PASSWORD: Setting = Setting::secret("BKASH_PASSWORD");
+/// Of the notifications; without it they are refused.
+const SNS_TOPIC_ARN: Setting = Setting::text("BKASH_SNS_TOPIC_ARN");
+/// Ours, as payee.
+const SHORT_CODE: Setting = Setting::text("BKASH_SHORT_CODE");
+const BASE_URL: Setting = Setting::origin("BKASH_BASE_URL", "https://tokenized.pay.bka.sh");
 
 /// Tokens last an hour, and no more than two are given in one: one is used for most of it.
 const TOKEN_LASTS: Duration = Duration::from_secs(50 * 60);
@@ -28,6 +41,22 @@ const CHECKOUT: &str = "/v1.2.0-beta/tokenized/checkout";
 const CURRENCY: &str = "BDT";
 
 impl PaymentProvider for Bkash {
+    fn name(&self) -> Provider {
+        NAME
+    }
+
+    fn settings(&self) -> &'static [Setting] {
+        &[
+            APP_KEY,
+            APP_SECRET,
+            USERNAME,
+            PASSWORD,
+            SNS_TOPIC_ARN,
+            SHORT_CODE,
+            BASE_URL,
+        ]
+    }
+
     fn is_configured(&self, app: &App) -> bool {
         keys(app).is_some() && app.currency.code() == CURRENCY
     }
@@ -48,7 +77,7 @@ impl PaymentProvider for Bkash {
                 (Some(id), Some(url)) if is_fine(&made) => Ok(Created {
                     reference: id.to_owned(),
                     url: Some(url.to_owned()),
-                    needs: ClientNeeds::default(),
+                    needs: Needs::new(),
                 }),
                 _ => Err(Trouble::Refused {
                     status: 400,
@@ -149,50 +178,30 @@ struct Keys<'a> {
 }
 
 fn keys(app: &App) -> Option<Keys<'_>> {
-    let settings = &app.config.bkash;
+    let set = |setting| app.config.get(setting);
     Some(Keys {
-        app_key: settings.app_key.as_deref()?,
-        app_secret: set(settings.app_secret.as_ref())?,
-        username: settings.username.as_deref()?,
-        password: set(settings.password.as_ref())?,
+        app_key: set(APP_KEY)?,
+        app_secret: set(APP_SECRET)?,
+        username: set(USERNAME)?,
+        password: set(PASSWORD)?,
     })
 }
 
 async fn ask(app: &App, path: &str, body: &Value) -> Result<Value, Trouble> {
-    let keys = keys(app).ok_or_else(|| Trouble::NotSent("no keys are set".to_owned()))?;
-    let url = |path: &str| format!("{}{CHECKOUT}{path}", app.config.bkash.base_url);
+    let keys = keys(app).ok_or_else(Trouble::no_keys)?;
+    let post = |path, body| Call::post(format!("{CHECKOUT}{path}"), Body::Json(body));
     let asked = json!({"app_key": keys.app_key, "app_secret": keys.app_secret});
-    let post = |url, headers, body| {
-        call(
-            app,
-            Call {
-                provider: Provider::Bkash,
-                method: Method::POST,
-                url,
-                headers,
-                body: Body::Json(body),
-            },
-        )
-    };
-    let login = vec![
-        ("username", keys.username.to_owned()),
-        ("password", keys.password.to_owned()),
-    ];
-    let grant = post(url("/token/grant"), login, &asked);
-    let token: &Token = &app.payments.bkash;
+    let login = post("/token/grant", &asked)
+        .header("username", keys.username)
+        .header("password", keys.password);
+    let grant = client::call(app, NAME, BASE_URL, login);
+    let token = app.payments.tokens.of(NAME);
     let granted = token.get(app, "id_token", TOKEN_LASTS, grant).await?;
-    let headers = vec![
-        ("authorization", granted),
-        ("x-app-key", keys.app_key.to_owned()),
-    ];
-    let answer = post(url(path), headers, body).await;
-    if matches!(
-        answer,
-        Err(Trouble::Refused {
-            status: 401 | 403,
-            ..
-        })
-    ) {
+    let call = post(path, body)
+        .header("authorization", granted)
+        .header("x-app-key", keys.app_key);
+    let answer = client::call(app, NAME, BASE_URL, call).await;
+    if matches!(answer, Err(Trouble::Refused { status, .. }) if [401, 403].contains(&status)) {
         token.forget().await;
     }
     answer

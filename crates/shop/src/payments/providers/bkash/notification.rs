@@ -4,25 +4,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::text;
+use super::{BASE_URL, NAME, SHORT_CODE, SNS_TOPIC_ARN, text};
 use crate::app::App;
 use crate::error::Result;
 use crate::payments::client::{self, Trouble};
-use crate::payments::payment::Provider;
 use crate::payments::provider::{About, Hook, News, Notice, not_configured};
 use crate::payments::providers::certificates::{self, Signed};
 use crate::payments::{providers, signature};
 
 pub(super) async fn read(app: &App, hook: &Hook<'_>) -> Result<Notice> {
-    if super::keys(app).is_none() {
-        return Err(not_configured(Provider::Bkash));
-    }
-    let topic = app
-        .config
-        .bkash
-        .sns_topic_arn
-        .as_deref()
-        .ok_or_else(|| not_configured(Provider::Bkash))?;
+    let topic = super::keys(app).and(app.config.get(SNS_TOPIC_ARN));
+    let topic = topic.ok_or_else(|| not_configured(NAME))?;
     let envelope: Value = providers::event(hook.body)?;
     let kind = text(&envelope, "/Type").unwrap_or_default();
     let header = (hook.header)("x-amz-sns-message-type")?;
@@ -55,7 +47,7 @@ pub(super) async fn read(app: &App, hook: &Hook<'_>) -> Result<Notice> {
 
 /// What is told is not believed but asked for: by our own name of the attempt.
 fn notice(app: &App, told: &Value, event_key: String) -> Option<Notice> {
-    let ours = app.config.bkash.short_code.as_deref();
+    let ours = app.config.get(SHORT_CODE);
     if ours.is_some() && text(told, "/creditShortCode") != ours
         || text(told, "/transactionStatus") != Some("Completed")
     {
@@ -75,7 +67,7 @@ fn notice(app: &App, told: &Value, event_key: String) -> Option<Notice> {
 async fn check_signature(app: &App, envelope: &Value, kind: &str) -> Result<()> {
     let url = text(envelope, "/SigningCertURL").unwrap_or_default();
     let path_fits = url.ends_with(".pem") && !url.contains(['?', '#']);
-    let host = host(&app.config.bkash.base_url, url)
+    let host = host(base(app), url)
         .filter(|_| path_fits)
         .ok_or_else(signature::invalid)?;
     let sha1 = match text(envelope, "/SignatureVersion") {
@@ -88,7 +80,6 @@ async fn check_signature(app: &App, envelope: &Value, kind: &str) -> Result<()> 
         .map_err(|_| signature::invalid())?;
     let message = message(envelope, kind).ok_or_else(signature::invalid)?;
     let signed = Signed {
-        provider: Provider::Bkash,
         url,
         names: &[host],
         message: message.as_bytes(),
@@ -131,9 +122,13 @@ fn message(envelope: &Value, kind: &str) -> Option<String> {
     Some(message)
 }
 
+fn base(app: &App) -> &str {
+    app.config.get(BASE_URL).unwrap_or_default()
+}
+
 async fn confirm(app: &App, url: &str) -> Result<()> {
-    host(&app.config.bkash.base_url, url).ok_or_else(signature::invalid)?;
-    client::fetch(app, Provider::Bkash, url.to_owned())
+    host(base(app), url).ok_or_else(signature::invalid)?;
+    client::fetch(app, url)
         .await
         .map(drop)
         .map_err(Trouble::come_again)

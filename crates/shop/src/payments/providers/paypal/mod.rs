@@ -5,26 +5,65 @@ mod webhook;
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use futures_util::future::BoxFuture;
-use hyper::Method;
 use serde_json::{Value, json};
 
-use super::{among, as_decimal, decimal, found, is_old, set, text, told};
+use super::{among, as_decimal, called, decimal, made_before, text};
 use crate::app::App;
+use crate::config::Setting;
 use crate::error::Result;
-use crate::payments::client::{Body, Call, Trouble, call, escaped};
+use crate::payments::client::{self, Body, Call, Trouble, escaped};
 use crate::payments::payment::{
     Payment, Provider, Refund, RefundReport, RefundState, Report, Stands, Sum,
 };
 use crate::payments::provider::{
-    Answer, Ask, ClientNeeds, Created, Hook, NewPayment, Notice, PaymentProvider, Proof,
+    Answer, Ask, Created, Hook, Member, Needs, NewPayment, Notice, PaymentProvider, Proof,
 };
 
 pub(crate) struct Paypal;
 
+pub(crate) const PROVIDER: Paypal = Paypal;
+const NAME: Provider = Provider::named("paypal");
+
+const CLIENT_ID: Setting = Setting::text("PAYPAL_CLIENT_ID");
+const CLIENT_SECRET: Setting = Setting::secret("PAYPAL_CLIENT_SECRET");
+const WEBHOOK_ID: Setting = Setting::text("PAYPAL_WEBHOOK_ID");
+/// Ours, as payee.
+const MERCHANT_ID: Setting = Setting::text("PAYPAL_MERCHANT_ID");
+const BASE_URL: Setting = Setting::origin("PAYPAL_BASE_URL", "https://api-m.paypal.com");
+
+/// Under it PayPal does a thing once.
+const ONCE: &str = "paypal-request-id";
+
 impl PaymentProvider for Paypal {
+    fn name(&self) -> Provider {
+        NAME
+    }
+
+    fn settings(&self) -> &'static [Setting] {
+        &[CLIENT_ID, CLIENT_SECRET, WEBHOOK_ID, MERCHANT_ID, BASE_URL]
+    }
+
+    fn gives(&self) -> &'static [Member] {
+        &[
+            Member {
+                name: "approve_url",
+                doc: "PayPal: where the buyer approves.",
+            },
+            Member {
+                name: "paypal_order_id",
+                doc: "",
+            },
+        ]
+    }
+
+    fn shown(&self, _: &App, payment: &Payment) -> Needs {
+        vec![
+            ("approve_url", payment.url.clone()),
+            ("paypal_order_id", payment.reference.clone()),
+        ]
+    }
+
     fn is_configured(&self, app: &App) -> bool {
         keys(app).is_some()
     }
@@ -44,20 +83,14 @@ impl PaymentProvider for Paypal {
                     "return_url": back, "cancel_url": back, "user_action": "PAY_NOW", "shipping_preference": "NO_SHIPPING",
                 }}},
             });
-            let order = ask(
-                app,
-                Method::POST,
-                "/v2/checkout/orders",
-                Body::Json(&body),
-                Some(&new.key),
-            )
-            .await?;
+            let call = Call::post("/v2/checkout/orders", Body::Json(&body));
+            let order = ask(app, call.header(ONCE, &new.key)).await?;
             let reference = text(&order, "/id")
                 .ok_or_else(|| Trouble::Broken("it made no order".to_owned()))?;
             Ok(Created {
                 reference: reference.to_owned(),
                 url: approve_url(&order),
-                needs: ClientNeeds::default(),
+                needs: Needs::new(),
             })
         })
     }
@@ -96,14 +129,8 @@ impl PaymentProvider for Paypal {
                 "amount": {"currency_code": payment.currency, "value": value(refund.amount_minor, &payment.currency)?},
                 "custom_id": refund.request_key,
             });
-            let made = ask(
-                app,
-                Method::POST,
-                &path,
-                Body::Json(&body),
-                Some(&refund.request_key),
-            )
-            .await?;
+            let call = Call::post(path, Body::Json(&body));
+            let made = ask(app, call.header(ONCE, &refund.request_key)).await?;
             Ok(read_refund(&made))
         })
     }
@@ -118,117 +145,67 @@ impl PaymentProvider for Paypal {
 }
 
 fn keys(app: &App) -> Option<(&str, &str)> {
-    let settings = &app.config.paypal;
-    Some((
-        settings.client_id.as_deref()?,
-        set(settings.client_secret.as_ref())?,
-    ))
+    let set = |setting| app.config.get(setting);
+    Some((set(CLIENT_ID)?, set(CLIENT_SECRET)?))
 }
 
-/// Under `once` PayPal does a thing once.
-async fn ask(
-    app: &App,
-    method: Method,
-    path: &str,
-    body: Body<'_>,
-    once: Option<&str>,
-) -> Result<Value, Trouble> {
+async fn ask(app: &App, call: Call<'_>) -> Result<Value, Trouble> {
     let token = token(app).await?;
     // All of what was made, not its name only.
-    let mut headers = vec![
-        ("authorization", format!("Bearer {token}")),
-        ("prefer", "return=representation".to_owned()),
-    ];
-    headers.extend(once.map(|key| ("paypal-request-id", key.to_owned())));
-    let url = format!("{}{path}", app.config.paypal.base_url);
-    let answer = call(
-        app,
-        Call {
-            provider: Provider::Paypal,
-            method,
-            url,
-            headers,
-            body,
-        },
-    )
-    .await;
+    let call = call
+        .header("authorization", format!("Bearer {token}"))
+        .header("prefer", "return=representation");
+    let answer = client::call(app, NAME, BASE_URL, call).await;
     if matches!(answer, Err(Trouble::Refused { status: 401, .. })) {
-        app.payments.paypal.forget().await;
+        app.payments.tokens.of(NAME).forget().await;
     }
     answer
 }
 
 async fn token(app: &App) -> Result<String, Trouble> {
-    let (id, secret) = keys(app).ok_or_else(|| Trouble::NotSent("no keys are set".to_owned()))?;
+    let (id, secret) = keys(app).ok_or_else(Trouble::no_keys)?;
     let form = [("grant_type".to_owned(), "client_credentials".to_owned())];
-    let grant = call(
-        app,
-        Call {
-            provider: Provider::Paypal,
-            method: Method::POST,
-            url: format!("{}/v1/oauth2/token", app.config.paypal.base_url),
-            headers: vec![(
-                "authorization",
-                format!("Basic {}", STANDARD.encode(format!("{id}:{secret}"))),
-            )],
-            body: Body::Form(&form),
-        },
-    );
+    let call = Call::post("/v1/oauth2/token", Body::Form(&form)).basic(id, secret);
+    let grant = client::call(app, NAME, BASE_URL, call);
     // They last nine hours; after one, another costs little.
-    app.payments
-        .paypal
-        .get(app, "access_token", Duration::from_secs(3600), grant)
-        .await
+    let lasts = Duration::from_secs(3600);
+    let token = app.payments.tokens.of(NAME);
+    token.get(app, "access_token", lasts, grant).await
 }
 
 async fn find_order(app: &App, reference: &str) -> Result<Value, Trouble> {
-    let order = ask(
-        app,
-        Method::GET,
-        &format!("/v2/checkout/orders/{}", escaped(reference)),
-        Body::None,
-        None,
-    )
-    .await?;
-    match text(&order, "/id") == Some(reference) {
-        true => Ok(order),
-        false => Err(Trouble::Broken("it told of another order".to_owned())),
-    }
+    let path = format!("/v2/checkout/orders/{}", escaped(reference));
+    called(ask(app, Call::get(path)).await?, reference)
 }
 
-/// One that was made before, where that is known or may be.
 async fn find_refund(
     app: &App,
     payment: &Payment,
     refund: &Refund,
 ) -> Result<Option<Value>, Trouble> {
-    if let Some(id) = &refund.provider_refund_id {
-        let path = format!("/v2/payments/refunds/{}", escaped(id));
-        return found(ask(app, Method::GET, &path, Body::None, None).await, id).map(Some);
-    }
-    if !is_old(app, refund) {
-        return Ok(None);
-    }
-    let reference = payment.reference.as_deref().unwrap_or_default();
-    let order = told(find_order(app, reference).await)?;
-    match order.pointer("/purchase_units/0/payments/refunds") {
-        None => Ok(None),
-        list => among(list, "/custom_id", &refund.request_key),
-    }
+    let id = refund.provider_refund_id.as_deref().unwrap_or_default();
+    let asked = find_refund_called(app, id);
+    let listed = async {
+        let order = find_order(app, payment.reference.as_deref().unwrap_or_default()).await?;
+        match order.pointer("/purchase_units/0/payments/refunds") {
+            None => Ok(None),
+            list => among(list, "/custom_id", &refund.request_key),
+        }
+    };
+    made_before(app, refund, asked, listed).await
+}
+
+async fn find_refund_called(app: &App, id: &str) -> Result<Value, Trouble> {
+    let path = format!("/v2/payments/refunds/{}", escaped(id));
+    ask(app, Call::get(path)).await
 }
 
 async fn capture(app: &App, payment: &Payment, reference: &str) -> Result<Report, Trouble> {
     let path = format!("/v2/checkout/orders/{}/capture", escaped(reference));
     let once = format!("capture-{reference}-{}", payment.id);
-    match ask(
-        app,
-        Method::POST,
-        &path,
-        Body::Json(&json!({})),
-        Some(&once),
-    )
-    .await
-    {
+    let body = json!({});
+    let call = Call::post(path, Body::Json(&body)).header(ONCE, once);
+    match ask(app, call).await {
         Ok(order) => read_order(app, &order),
         Err(Trouble::Refused { answer, .. }) if issue(&answer) == Some("INSTRUMENT_DECLINED") => {
             Ok(Report {
@@ -279,7 +256,7 @@ fn read_order(app: &App, order: &Value) -> Result<Report, Trouble> {
     };
     let capture = capture.unwrap_or(&Value::Null);
     let payee = text(unit, "/payee/merchant_id");
-    let ours = app.config.paypal.merchant_id.as_deref();
+    let ours = app.config.get(MERCHANT_ID);
     let foreign = ours.is_some() && payee != ours;
     Ok(Report {
         payment_id: text(capture, "/id").map(str::to_owned),

@@ -3,14 +3,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hyper::Method;
 use serde_json::Value;
 
-use super::{ask, read_refund, text};
+use super::{BASE_URL, NAME, WEBHOOK_ID, find_refund_called, read_refund, text};
 use crate::app::App;
 use crate::error::{Code, Result};
-use crate::payments::client::{Body, Trouble, escaped};
-use crate::payments::payment::Provider;
+use crate::payments::client::Trouble;
 use crate::payments::provider::{About, Dispute, Hook, News, Notice, not_configured};
 use crate::payments::providers::certificates::{self, Signed};
 use crate::payments::{providers, signature};
@@ -22,15 +20,9 @@ const NAMES: &[&str] = &[
 ];
 
 pub(super) async fn read(app: &App, hook: &Hook<'_>) -> Result<Notice> {
-    if super::keys(app).is_none() {
-        return Err(not_configured(Provider::Paypal));
-    }
-    let webhook = app
-        .config
-        .paypal
-        .webhook_id
-        .as_deref()
-        .ok_or_else(|| not_configured(Provider::Paypal))?;
+    let webhook = super::keys(app).and(app.config.get(WEBHOOK_ID));
+    let webhook = webhook.ok_or_else(|| not_configured(NAME))?;
+    let base = app.config.get(BASE_URL).unwrap_or_default();
     let header = |name| -> Result<String> { (hook.header)(name)?.ok_or_else(signature::invalid) };
     let (id, time) = (
         header("paypal-transmission-id")?,
@@ -40,14 +32,12 @@ pub(super) async fn read(app: &App, hook: &Hook<'_>) -> Result<Notice> {
         header("paypal-transmission-sig")?,
         header("paypal-cert-url")?,
     );
-    if header("paypal-auth-algo")? != "SHA256withRSA" || !is_ours(&app.config.paypal.base_url, &url)
-    {
+    if header("paypal-auth-algo")? != "SHA256withRSA" || !is_ours(base, &url) {
         return Err(signature::invalid());
     }
     let message = message(&id, &time, webhook, hook.body);
     let signature = STANDARD.decode(signed).map_err(|_| signature::invalid())?;
     let signed = Signed {
-        provider: Provider::Paypal,
         url: &url,
         names: NAMES,
         message: message.as_bytes(),
@@ -112,8 +102,7 @@ async fn told(app: &App, kind: &str, resource: &Value) -> Result<(About, News)> 
             let Some(id) = text(resource, "/id") else {
                 return Ok((About::Nothing, News::Other));
             };
-            let path = format!("/v2/payments/refunds/{}", escaped(id));
-            let refund = ask(app, Method::GET, &path, Body::None, None)
+            let refund = find_refund_called(app, id)
                 .await
                 .map_err(Trouble::come_again)?;
             (capture_of(&refund), News::Refund(read_refund(&refund)))

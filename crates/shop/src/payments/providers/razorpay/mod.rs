@@ -1,32 +1,81 @@
 //! Razorpay: an order of theirs is what we ask for, the browser's form pays it, and the signature that it brings back
 //! names both. Amounts are minor units (paise). API: `/v1`, basic authentication.
 
+mod api;
 mod webhook;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use futures_util::future::BoxFuture;
-use hyper::Method;
 use serde_json::{Value, json};
 
-use super::{LISTED, among, found, is_old, set, text, told};
+use super::{LISTED, among, made_before, text};
 use crate::app::App;
-use crate::config::Razorpay as Settings;
+use crate::config::Setting;
 use crate::error::{Code, Error, Result};
-use crate::payments::client::{Body, Call, Trouble, call, escaped};
+use crate::http::Routes;
+use crate::payments::client::{self, Body, Call, Trouble, escaped};
 use crate::payments::payment::{
     Payment, Provider, Refund, RefundReport, RefundState, Report, Stands, Sum,
 };
 use crate::payments::provider::{
-    Answer, Ask, ClientNeeds, Created, Hook, NewPayment, Notice, PaymentProvider, Proof,
+    Answer, Ask, Created, Hook, Member, Needs, NewPayment, Notice, PaymentProvider, Proof,
 };
 use crate::payments::signature;
 
 pub(crate) struct Razorpay;
 
+pub(crate) const PROVIDER: Razorpay = Razorpay;
+const NAME: Provider = Provider::named("razorpay");
+
+const KEY_ID: Setting = Setting::text("RAZORPAY_KEY_ID");
+const KEY_SECRET: Setting = Setting::secret("RAZORPAY_KEY_SECRET");
+const WEBHOOK_SECRET: Setting = Setting::secret("RAZORPAY_WEBHOOK_SECRET");
+/// While it is changed: events signed with this one still count.
+const WEBHOOK_SECRET_PREVIOUS: Setting = Setting::secret("RAZORPAY_WEBHOOK_SECRET_PREVIOUS");
+const BASE_URL: Setting = Setting::origin("RAZORPAY_BASE_URL", "https://api.razorpay.com");
+
+// What the browser brings.
+const ORDER_ID: &str = "razorpay_order_id";
+const PAYMENT_ID: &str = "razorpay_payment_id";
+const SIGNATURE: &str = "razorpay_signature";
+
 impl PaymentProvider for Razorpay {
+    fn name(&self) -> Provider {
+        NAME
+    }
+
+    fn settings(&self) -> &'static [Setting] {
+        &[
+            KEY_ID,
+            KEY_SECRET,
+            WEBHOOK_SECRET,
+            WEBHOOK_SECRET_PREVIOUS,
+            BASE_URL,
+        ]
+    }
+
+    fn gives(&self) -> &'static [Member] {
+        &[
+            Member {
+                name: ORDER_ID,
+                doc: "",
+            },
+            Member {
+                name: "razorpay_key_id",
+                doc: "",
+            },
+        ]
+    }
+
+    fn takes(&self) -> &'static [&'static str] {
+        &[ORDER_ID, PAYMENT_ID, SIGNATURE]
+    }
+
+    fn add_routes(&self, payments: Routes) -> Routes {
+        api::add(payments)
+    }
+
     fn is_configured(&self, app: &App) -> bool {
-        key(&app.config.razorpay).is_some()
+        keys(app).is_some()
     }
 
     fn create<'a>(&'a self, app: &'a App, new: &'a NewPayment<'a>) -> Answer<'a, Created> {
@@ -37,7 +86,7 @@ impl PaymentProvider for Razorpay {
                 "receipt": new.key.chars().take(40).collect::<String>(),
                 "notes": {"order_number": new.order_number},
             });
-            let order = ask(app, Method::POST, "/v1/orders", Body::Json(&body), None).await?;
+            let order = ask(app, Call::post("/v1/orders", Body::Json(&body))).await?;
             let made = (text(&order, "/id"), sum(&order));
             match made {
                 (Some(id), Some(sum))
@@ -46,7 +95,7 @@ impl PaymentProvider for Razorpay {
                     Ok(Created {
                         reference: id.to_owned(),
                         url: None,
-                        needs: ClientNeeds::default(),
+                        needs: Needs::new(),
                     })
                 }
                 _ => Err(Trouble::Broken(
@@ -56,29 +105,28 @@ impl PaymentProvider for Razorpay {
         })
     }
 
+    fn shown(&self, app: &App, payment: &Payment) -> Needs {
+        let key = app.config.get(KEY_ID).map(str::to_owned);
+        vec![
+            (ORDER_ID, payment.reference.clone()),
+            ("razorpay_key_id", key),
+        ]
+    }
+
+    fn paid<'p>(&self, proof: &'p Proof) -> Option<&'p str> {
+        proof.get(PAYMENT_ID).or(proof.payment_id.as_deref())
+    }
+
     /// The signature is over the order id that we stored, never over one that was sent.
     fn check_proof(&self, app: &App, payment: &Payment, proof: &Proof) -> Result<()> {
         let order = payment.reference.as_deref().unwrap_or_default();
-        let required =
-            |name: &'static str| Error::field(name, "required", "This field is required.");
-        let sent_order = proof
-            .razorpay_order_id
-            .as_deref()
-            .ok_or_else(|| required("razorpay_order_id"))?;
-        let paid = proof
-            .payment_id
-            .as_deref()
-            .ok_or_else(|| required("razorpay_payment_id"))?;
-        let signed = proof
-            .razorpay_signature
-            .as_deref()
-            .ok_or_else(|| required("razorpay_signature"))?;
-        let secret = app
-            .config
-            .razorpay
-            .key_secret
-            .as_ref()
-            .map_or("", |secret| secret.expose());
+        let required = |name, value: Option<_>| {
+            value.ok_or_else(|| Error::field(name, "required", "This field is required."))
+        };
+        let sent_order = required(ORDER_ID, proof.get(ORDER_ID))?;
+        let paid = required(PAYMENT_ID, self.paid(proof))?;
+        let signed = required(SIGNATURE, proof.get(SIGNATURE))?;
+        let secret = app.config.get(KEY_SECRET).unwrap_or_default();
         if sent_order != order {
             return Err(
                 Code::PaymentMismatch.with("This Razorpay order was not made for this order.")
@@ -103,21 +151,11 @@ impl PaymentProvider for Razorpay {
     ) -> Answer<'a, Report> {
         Box::pin(async move {
             let order = payment.reference.as_deref().unwrap_or_default();
-            let found = match &proof.payment_id {
-                Some(id) => {
-                    ask(
-                        app,
-                        Method::GET,
-                        &format!("/v1/payments/{}", escaped(id)),
-                        Body::None,
-                        None,
-                    )
-                    .await?
-                }
+            let found = match self.paid(proof) {
+                Some(id) => ask(app, Call::get(format!("/v1/payments/{}", escaped(id)))).await?,
                 None => {
                     let path = format!("/v1/orders/{}/payments", escaped(order));
-                    let list = ask(app, Method::GET, &path, Body::None, None).await?;
-                    match furthest(&list) {
+                    match furthest(&ask(app, Call::get(path)).await?) {
                         Some(found) => found.clone(),
                         None => return Ok(Report::of(Stands::Open)),
                     }
@@ -151,14 +189,9 @@ impl PaymentProvider for Razorpay {
                 "notes": {"refund": refund.request_key},
             });
             let path = format!("/v1/payments/{}/refund", escaped(id));
-            let answer = ask(
-                app,
-                Method::POST,
-                &path,
-                Body::Json(&body),
-                Some(&refund.request_key),
-            )
-            .await?;
+            let call = Call::post(path, Body::Json(&body));
+            let once = call.header("x-refund-idempotency", &refund.request_key);
+            let answer = ask(app, once).await?;
             read_refund(&answer, id)
         })
     }
@@ -172,54 +205,24 @@ impl PaymentProvider for Razorpay {
     }
 }
 
-fn key(settings: &Settings) -> Option<(&str, &str)> {
-    Some((
-        settings.key_id.as_deref()?,
-        set(settings.key_secret.as_ref())?,
-    ))
+fn keys(app: &App) -> Option<(&str, &str)> {
+    Some((app.config.get(KEY_ID)?, app.config.get(KEY_SECRET)?))
 }
 
-async fn ask(
-    app: &App,
-    method: Method,
-    path: &str,
-    body: Body<'_>,
-    once: Option<&str>,
-) -> Result<Value, Trouble> {
-    let settings = &app.config.razorpay;
-    let (id, secret) =
-        key(settings).ok_or_else(|| Trouble::NotSent("no keys are set".to_owned()))?;
-    let mut headers = vec![(
-        "authorization",
-        format!("Basic {}", STANDARD.encode(format!("{id}:{secret}"))),
-    )];
-    headers.extend(once.map(|key| ("x-refund-idempotency", key.to_owned())));
-    let url = format!("{}{path}", settings.base_url);
-    call(
-        app,
-        Call {
-            provider: Provider::Razorpay,
-            method,
-            url,
-            headers,
-            body,
-        },
-    )
-    .await
+async fn ask(app: &App, call: Call<'_>) -> Result<Value, Trouble> {
+    let (id, secret) = keys(app).ok_or_else(Trouble::no_keys)?;
+    client::call(app, NAME, BASE_URL, call.basic(id, secret)).await
 }
 
-/// One that was made before, where that is known or may be.
 async fn find_refund(app: &App, payment: &str, refund: &Refund) -> Result<Option<Value>, Trouble> {
-    if let Some(id) = &refund.provider_refund_id {
-        let path = format!("/v1/refunds/{}", escaped(id));
-        return found(ask(app, Method::GET, &path, Body::None, None).await, id).map(Some);
-    }
-    if !is_old(app, refund) {
-        return Ok(None);
-    }
-    let path = format!("/v1/payments/{}/refunds?count={LISTED}", escaped(payment));
-    let list = told(ask(app, Method::GET, &path, Body::None, None).await)?;
-    among(list.get("items"), "/notes/refund", &refund.request_key)
+    let id = refund.provider_refund_id.as_deref().unwrap_or_default();
+    let asked = ask(app, Call::get(format!("/v1/refunds/{}", escaped(id))));
+    let listed = async {
+        let path = format!("/v1/payments/{}/refunds?count={LISTED}", escaped(payment));
+        let list = ask(app, Call::get(path)).await?;
+        among(list.get("items"), "/notes/refund", &refund.request_key)
+    };
+    made_before(app, refund, asked, listed).await
 }
 
 /// Takes exactly what was authorized. One that was taken in the meantime is found so.
@@ -232,20 +235,10 @@ async fn capture(
     let id = report.payment_id.as_deref().unwrap_or_default();
     let path = format!("/v1/payments/{}", escaped(id));
     let body = json!({"amount": payment.amount_minor, "currency": payment.currency});
-    match ask(
-        app,
-        Method::POST,
-        &format!("{path}/capture"),
-        Body::Json(&body),
-        None,
-    )
-    .await
-    {
+    let call = Call::post(format!("{path}/capture"), Body::Json(&body));
+    match ask(app, call).await {
         Ok(taken) => read_payment(&taken, order),
-        Err(Trouble::Refused { .. }) => read_payment(
-            &ask(app, Method::GET, &path, Body::None, None).await?,
-            order,
-        ),
+        Err(Trouble::Refused { .. }) => read_payment(&ask(app, Call::get(path)).await?, order),
         Err(trouble) => Err(trouble),
     }
 }

@@ -3,19 +3,17 @@
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{read_payment, refund_of, set, sum, text};
+use super::{NAME, WEBHOOK_SECRET, WEBHOOK_SECRET_PREVIOUS, read_payment, refund_of, sum, text};
 use crate::app::App;
 use crate::error::Result;
-use crate::payments::payment::Provider;
 use crate::payments::provider::{About, Dispute, Hook, News, Notice, not_configured};
 use crate::payments::providers;
 use crate::payments::signature::{self, to_hex};
 
 pub(super) fn read(app: &App, hook: &Hook<'_>) -> Result<Notice> {
-    let settings = &app.config.razorpay;
-    let secret =
-        set(settings.webhook_secret.as_ref()).ok_or_else(|| not_configured(Provider::Razorpay))?;
-    let previous = set(settings.webhook_secret_previous.as_ref()).unwrap_or_default();
+    let set = |setting| app.config.get(setting);
+    let secret = set(WEBHOOK_SECRET).ok_or_else(|| not_configured(NAME))?;
+    let previous = set(WEBHOOK_SECRET_PREVIOUS).unwrap_or_default();
     let signed = (hook.header)("x-razorpay-signature")?.unwrap_or_default();
     if !signature::is_signed(&[secret, previous], &[hook.body], &signed) {
         return Err(signature::invalid());

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::NAME;
 use super::choose_outcome::{Outcome, choose_outcome};
 use super::store;
 use crate::app::App;
@@ -13,10 +14,9 @@ use crate::error::{Code, Error, Result};
 use crate::http::extract::{In, PathText};
 use crate::http::{Op, Routes, WithHeader, ok};
 use crate::input;
-use crate::payments::payment::Provider;
 use crate::payments::provider;
 
-pub fn routes() -> Routes {
+pub(super) fn routes() -> Routes {
     let choose_op = Op::new(
         "choose_sandbox_outcome",
         "Decide what becomes of a payment in the sandbox",
@@ -67,7 +67,7 @@ async fn choose(
 }
 
 async fn find(app: &App, reference: &str) -> Result<SandboxOut> {
-    provider::configured(app, Provider::Sandbox)?;
+    provider::configured(app, NAME)?;
     let row = store::find(&app.db.read().await?, reference)
         .await?
         .ok_or_else(Error::not_found)?;
@@ -92,7 +92,7 @@ async fn page(State(app): State<App>, PathText(reference): PathText) -> Result<R
 }
 
 async fn script(State(app): State<App>) -> Result<Response> {
-    provider::configured(&app, Provider::Sandbox)?;
+    provider::configured(&app, NAME)?;
     Ok(file(SCRIPT, "text/javascript"))
 }
 

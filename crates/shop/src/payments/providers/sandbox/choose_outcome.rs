@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use super::store::{self, Row};
-use super::{Delivery, Event, JOB, payment_id};
+use super::{Delivery, Event, JOB, NAME, payment_id};
 use crate::app::App;
 use crate::error::{Code, Error, Result};
-use crate::payments::payment::Provider;
 use crate::payments::provider;
 use crate::payments::random_key;
 use crate::words;
@@ -33,7 +32,7 @@ pub(super) async fn choose_outcome(
     reference: &str,
     outcome: Outcome,
 ) -> Result<&'static str> {
-    provider::configured(app, Provider::Sandbox)?;
+    provider::configured(app, NAME)?;
     let row = store::find(&app.db.read().await?, reference)
         .await?
         .ok_or_else(Error::not_found)?;

@@ -11,43 +11,85 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use api::routes;
-pub(crate) use store::STATEMENTS;
-
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::http::Routes;
 use crate::payments::client::Trouble;
 use crate::payments::payment::{
     Payment, Provider, Refund, RefundReport, RefundState, Report, Stands, Sum,
 };
 use crate::payments::provider::{
-    About, Answer, Ask, ClientNeeds, Created, Dispute, Hook, NewPayment, News, Notice,
-    PaymentProvider, Proof, not_configured,
+    About, Answer, Ask, Created, Dispute, Hook, Kind, Member, Needs, NewPayment, News, Notice,
+    PaymentProvider, Proof, REDIRECT_URL, not_configured,
 };
 use crate::payments::{providers, random_key, signature};
 
 pub(crate) struct Sandbox;
 
-pub(crate) const JOB: &str = "send_sandbox_webhook";
+pub(crate) const PROVIDER: Sandbox = Sandbox;
+const NAME: Provider = Provider::named("sandbox");
+
+const JOB: &str = "send_sandbox_webhook";
 
 /// A webhook on its way.
 #[derive(Deserialize, Serialize)]
-pub(crate) struct Delivery {
+struct Delivery {
     body: String,
 }
 
 /// Sends a webhook to the shop's own door.
-pub(crate) async fn deliver(app: &App, delivery: &Delivery) -> anyhow::Result<()> {
+async fn deliver(app: &App, delivery: &Delivery) -> anyhow::Result<()> {
     let signed = signature::sign(&secret(app), &[delivery.body.as_bytes()]);
     let header = |name: &str| Ok((name == "x-sandbox-signature").then(|| signed.clone()));
     let hook = Hook {
         body: delivery.body.as_bytes(),
         header: &header,
     };
-    Ok(crate::payments::receive_webhook::receive_webhook(app, Provider::Sandbox, &hook).await?)
+    Ok(crate::payments::receive_webhook::receive_webhook(app, NAME, &hook).await?)
 }
 
 impl PaymentProvider for Sandbox {
+    fn name(&self) -> Provider {
+        NAME
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Stage
+    }
+
+    fn gives(&self) -> &'static [Member] {
+        &[
+            REDIRECT_URL,
+            Member {
+                name: "sandbox_reference",
+                doc: "The payment in the sandbox.",
+            },
+        ]
+    }
+
+    fn shown(&self, _: &App, payment: &Payment) -> Needs {
+        vec![
+            (REDIRECT_URL.name, payment.url.clone()),
+            ("sandbox_reference", payment.reference.clone()),
+        ]
+    }
+
+    fn routes(&self) -> Option<Routes> {
+        Some(api::routes())
+    }
+
+    fn jobs(&self, app: &App, runner: jobs::Runner) -> jobs::Runner {
+        let app = app.clone();
+        runner.on(JOB, move |delivery: Delivery| {
+            let app = app.clone();
+            async move { deliver(&app, &delivery).await }
+        })
+    }
+
+    fn statements(&self) -> &'static [&'static str] {
+        store::STATEMENTS
+    }
+
     fn is_configured(&self, app: &App) -> bool {
         !app.config.is_production()
     }
@@ -68,7 +110,7 @@ impl PaymentProvider for Sandbox {
             Ok(Created {
                 reference,
                 url: Some(url),
-                needs: ClientNeeds::default(),
+                needs: Needs::new(),
             })
         })
     }
@@ -121,7 +163,7 @@ impl PaymentProvider for Sandbox {
     ) -> BoxFuture<'a, Result<Notice>> {
         Box::pin(async move {
             if !self.is_configured(app) {
-                return Err(not_configured(Provider::Sandbox));
+                return Err(not_configured(NAME));
             }
             let signed = (hook.header)("x-sandbox-signature")?.unwrap_or_default();
             if !signature::is_signed(&[&secret(app)], &[hook.body], &signed) {

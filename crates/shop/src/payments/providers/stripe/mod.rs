@@ -4,23 +4,57 @@
 pub(crate) mod webhook;
 
 use futures_util::future::BoxFuture;
-use hyper::Method;
 use serde_json::Value;
 
-use super::{LISTED, among, found, is_old, set, text, told};
+use super::{LISTED, among, called, made_before, text};
 use crate::app::App;
+use crate::config::Setting;
 use crate::error::Result;
-use crate::payments::client::{Body, Call, Trouble, call, escaped};
+use crate::payments::client::{self, Body, Call, Trouble, escaped};
 use crate::payments::payment::{
     Payment, Provider, Refund, RefundReport, RefundState, Report, Stands, Sum,
 };
 use crate::payments::provider::{
-    Answer, Ask, ClientNeeds, Created, Hook, NewPayment, Notice, PaymentProvider, Proof,
+    Answer, Ask, Created, Hook, Member, Needs, NewPayment, Notice, PaymentProvider, Proof,
+    REDIRECT_URL,
 };
 
 pub(crate) struct Stripe;
 
+pub(crate) const PROVIDER: Stripe = Stripe;
+const NAME: Provider = Provider::named("stripe");
+
+const PUBLISHABLE_KEY: Setting = Setting::text("STRIPE_PUBLISHABLE_KEY");
+const SECRET_KEY: Setting = Setting::secret("STRIPE_SECRET_KEY");
+const WEBHOOK_SECRET: Setting = Setting::secret("STRIPE_WEBHOOK_SECRET");
+const BASE_URL: Setting = Setting::origin("STRIPE_BASE_URL", "https://api.stripe.com");
+
+/// Under it Stripe does a thing once.
+const ONCE: &str = "idempotency-key";
+
 impl PaymentProvider for Stripe {
+    fn name(&self) -> Provider {
+        NAME
+    }
+
+    fn settings(&self) -> &'static [Setting] {
+        &[PUBLISHABLE_KEY, SECRET_KEY, WEBHOOK_SECRET, BASE_URL]
+    }
+
+    fn gives(&self) -> &'static [Member] {
+        &[
+            Member {
+                name: "client_secret",
+                doc: "Stripe: for its form in the client.",
+            },
+            Member {
+                name: "publishable_key",
+                doc: "",
+            },
+            REDIRECT_URL,
+        ]
+    }
+
     fn is_configured(&self, app: &App) -> bool {
         secret(app).is_some()
     }
@@ -34,14 +68,15 @@ impl PaymentProvider for Stripe {
             } else {
                 ("/v1/payment_intents", intent(new))
             };
-            let made = ask(app, Method::POST, path, &form, Some(&once)).await?;
+            let call = Call::post(path, Body::Form(&form)).header(ONCE, once);
+            let made = ask(app, call).await?;
             let reference =
                 text(&made, "/id").ok_or_else(|| Trouble::Broken("it made nothing".to_owned()))?;
             Ok(Created {
                 reference: reference.to_owned(),
                 url: text(&made, "/url").map(str::to_owned).filter(|_| hosted),
                 needs: if hosted {
-                    ClientNeeds::default()
+                    Needs::new()
                 } else {
                     needs(app, &made)
                 },
@@ -49,10 +84,10 @@ impl PaymentProvider for Stripe {
         })
     }
 
-    fn client<'a>(&'a self, app: &'a App, payment: &'a Payment) -> Answer<'a, ClientNeeds> {
+    fn client<'a>(&'a self, app: &'a App, payment: &'a Payment) -> Answer<'a, Needs> {
         Box::pin(async move {
             if payment.flow == "checkout" {
-                return Ok(ClientNeeds::default());
+                return Ok(Needs::new());
             }
             Ok(needs(
                 app,
@@ -73,7 +108,7 @@ impl PaymentProvider for Stripe {
             let mut id = reference.to_owned();
             if payment.flow == "checkout" {
                 let path = format!("/v1/checkout/sessions/{}", escaped(reference));
-                let session = ask(app, Method::GET, &path, &[], None).await?;
+                let session = ask(app, Call::get(path)).await?;
                 match (text(&session, "/status"), text(&session, "/payment_intent")) {
                     (Some("complete"), Some(intent)) => id = intent.to_owned(),
                     (Some("expired"), _) => return Ok(Report::of(Stands::Ended)),
@@ -93,10 +128,8 @@ impl PaymentProvider for Stripe {
                     format!("/v1/payment_intents/{}/capture", escaped(&id)),
                     format!("{}-capture", payment.id),
                 );
-                return read_intent(
-                    app,
-                    &ask(app, Method::POST, &path, &form, Some(&once)).await?,
-                );
+                let call = Call::post(path, Body::Form(&form)).header(ONCE, once);
+                return read_intent(app, &ask(app, call).await?);
             }
             Ok(report)
         })
@@ -123,14 +156,8 @@ impl PaymentProvider for Stripe {
                 ),
                 ("metadata[refund]".to_owned(), refund.request_key.clone()),
             ];
-            let made = ask(
-                app,
-                Method::POST,
-                "/v1/refunds",
-                &form,
-                Some(&refund.request_key),
-            )
-            .await?;
+            let call = Call::post("/v1/refunds", Body::Form(&form));
+            let made = ask(app, call.header(ONCE, &refund.request_key)).await?;
             Ok(read_refund(&made))
         })
     }
@@ -145,7 +172,7 @@ impl PaymentProvider for Stripe {
 }
 
 fn secret(app: &App) -> Option<&str> {
-    set(app.config.stripe.secret_key.as_ref())
+    app.config.get(SECRET_KEY)
 }
 
 /// Whether our key is one for real money.
@@ -154,70 +181,31 @@ fn is_live(app: &App) -> bool {
         .is_some_and(|secret| secret.starts_with("sk_live_") || secret.starts_with("rk_live_"))
 }
 
-async fn ask(
-    app: &App,
-    method: Method,
-    path: &str,
-    form: &[(String, String)],
-    once: Option<&str>,
-) -> Result<Value, Trouble> {
-    let secret = secret(app).ok_or_else(|| Trouble::NotSent("no key is set".to_owned()))?;
-    let mut headers = vec![("authorization", format!("Bearer {secret}"))];
-    headers.extend(once.map(|key| ("idempotency-key", key.to_owned())));
-    let url = format!("{}{path}", app.config.stripe.base_url);
-    let body = if method == Method::GET {
-        Body::None
-    } else {
-        Body::Form(form)
-    };
-    call(
-        app,
-        Call {
-            provider: Provider::Stripe,
-            method,
-            url,
-            headers,
-            body,
-        },
-    )
-    .await
+async fn ask(app: &App, call: Call<'_>) -> Result<Value, Trouble> {
+    let secret = secret(app).ok_or_else(Trouble::no_keys)?;
+    let call = call.header("authorization", format!("Bearer {secret}"));
+    client::call(app, NAME, BASE_URL, call).await
 }
 
 async fn find_intent(app: &App, id: &str) -> Result<Value, Trouble> {
-    let intent = ask(
-        app,
-        Method::GET,
-        &format!("/v1/payment_intents/{}", escaped(id)),
-        &[],
-        None,
-    )
-    .await?;
-    match text(&intent, "/id") == Some(id) {
-        true => Ok(intent),
-        false => Err(Trouble::Broken("it told of another payment".to_owned())),
-    }
+    let path = format!("/v1/payment_intents/{}", escaped(id));
+    called(ask(app, Call::get(path)).await?, id)
 }
 
-/// One that was made before, where that is known or may be.
 async fn find_refund(
     app: &App,
     payment: &Payment,
     refund: &Refund,
 ) -> Result<Option<Value>, Trouble> {
-    if let Some(id) = &refund.provider_refund_id {
-        let path = format!("/v1/refunds/{}", escaped(id));
-        return found(ask(app, Method::GET, &path, &[], None).await, id).map(Some);
-    }
-    if !is_old(app, refund) {
-        return Ok(None);
-    }
-    let intent = payment.provider_payment_id.as_deref().unwrap_or_default();
-    let path = format!(
-        "/v1/refunds?payment_intent={}&limit={LISTED}",
-        escaped(intent)
-    );
-    let list = told(ask(app, Method::GET, &path, &[], None).await)?;
-    among(list.get("data"), "/metadata/refund", &refund.request_key)
+    let id = refund.provider_refund_id.as_deref().unwrap_or_default();
+    let asked = ask(app, Call::get(format!("/v1/refunds/{}", escaped(id))));
+    let listed = async {
+        let intent = escaped(payment.provider_payment_id.as_deref().unwrap_or_default());
+        let path = format!("/v1/refunds?payment_intent={intent}&limit={LISTED}");
+        let list = ask(app, Call::get(path)).await?;
+        among(list.get("data"), "/metadata/refund", &refund.request_key)
+    };
+    made_before(app, refund, asked, listed).await
 }
 
 fn intent(new: &NewPayment<'_>) -> Vec<(String, String)> {
@@ -269,11 +257,10 @@ fn session(app: &App, new: &NewPayment<'_>) -> Vec<(String, String)> {
         .collect()
 }
 
-fn needs(app: &App, intent: &Value) -> ClientNeeds {
-    ClientNeeds {
-        client_secret: text(intent, "/client_secret").map(str::to_owned),
-        publishable_key: app.config.stripe.publishable_key.clone(),
-    }
+fn needs(app: &App, intent: &Value) -> Needs {
+    let secret = text(intent, "/client_secret").map(str::to_owned);
+    let key = app.config.get(PUBLISHABLE_KEY).map(str::to_owned);
+    vec![("client_secret", secret), ("publishable_key", key)]
 }
 
 fn read_intent(app: &App, intent: &Value) -> Result<Report, Trouble> {

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{is_live, read_intent, read_refund, set, sum, text};
+use super::{NAME, WEBHOOK_SECRET, is_live, read_intent, read_refund, sum, text};
 use crate::app::App;
 use crate::clock::Time;
 use crate::error::{Code, Result};
-use crate::payments::payment::Provider;
 use crate::payments::provider::{About, Dispute, Hook, News, Notice, not_configured};
 use crate::payments::{providers, signature};
 
@@ -16,8 +15,8 @@ use crate::payments::{providers, signature};
 const TOLERANCE: Duration = Duration::from_secs(300);
 
 pub(super) fn read(app: &App, hook: &Hook<'_>) -> Result<Notice> {
-    let secret = set(app.config.stripe.webhook_secret.as_ref())
-        .ok_or_else(|| not_configured(Provider::Stripe))?;
+    let secret = app.config.get(WEBHOOK_SECRET);
+    let secret = secret.ok_or_else(|| not_configured(NAME))?;
     let header = (hook.header)("stripe-signature")?.unwrap_or_default();
     check_signature(secret, &header, hook.body, app.clock.now())?;
     read_event(app, &providers::event(hook.body)?)
