@@ -142,7 +142,7 @@ impl Listener {
             Err(full) => {
                 self.app.metrics.refused_connections.inc();
                 // As far as the socket takes it at once: nobody waits for a client that is refused.
-                let _ = stream.try_write(full.answer().as_bytes());
+                let _ = stream.try_write(slots::answer(&full).as_bytes());
             }
         }
     }

@@ -90,6 +90,8 @@ pub struct Config {
     pub max_requests_in_flight: usize,
     /// For the head of a request to arrive, and for its first byte.
     pub header_timeout: Duration,
+    /// For the body of a request to arrive, or for each 256 KiB of a larger one.
+    pub body_timeout: Duration,
     /// How long a kept-alive connection may stay silent between two requests.
     pub idle_timeout: Duration,
     pub request_timeout: Duration,
@@ -266,6 +268,7 @@ fn build(r: &mut Reader) -> Result<Config> {
         max_connections_per_ip: r.number("MAX_CONNECTIONS_PER_IP", 100, 1..=1_000_000)?,
         max_requests_in_flight: r.number("MAX_REQUESTS_IN_FLIGHT", 1024, 1..=1_000_000)?,
         header_timeout: r.duration("HEADER_TIMEOUT", "10s")?,
+        body_timeout: r.duration("BODY_TIMEOUT", "10s")?,
         idle_timeout: r.duration("IDLE_TIMEOUT", "30s")?,
         request_timeout: r.duration("REQUEST_TIMEOUT", "30s")?,
         shutdown_timeout: r.duration("SHUTDOWN_TIMEOUT", "30s")?,

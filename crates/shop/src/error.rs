@@ -63,6 +63,7 @@ codes! {
     CsrfFailed "csrf_failed" 403 "The request came from another site"
     NotFound "not_found" 404 "Not found"
     MethodNotAllowed "method_not_allowed" 405 "Method not allowed"
+    BodyTimeout "body_timeout" 408 "The body took too long"
     OutOfStock "out_of_stock" 409 "Not enough in stock"
     CartChanged "cart_changed" 409 "The cart has changed"
     PriceChanged "price_changed" 409 "A price has changed"

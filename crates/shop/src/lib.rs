@@ -19,6 +19,7 @@ pub mod paging;
 pub mod precondition;
 #[cfg(any(test, feature = "properties"))]
 pub mod properties;
+pub mod shares;
 pub mod values;
 pub mod words;
 

@@ -1,6 +1,7 @@
 //! Peers that are slow, silent, too many or too large.
 
 use std::io::{Read, Write};
+use std::net::Shutdown;
 
 use crate::support::{Answer, Shop, eventually};
 
@@ -150,6 +151,46 @@ fn addresses_and_heads_have_a_size() {
     assert_eq!(get("/api/v1/livez/", &lines(5000)).status, 431);
     assert_eq!(get(&format!("/{}", "a".repeat(80 * 1024)), "").status, 414);
     assert_eq!(get("/api/v1/livez/", &lines(90)).status, 200);
+}
+
+#[test]
+fn a_body_that_stops_or_breaks_off_is_the_clients_fault() {
+    let shop = Shop::temporary(&[("BODY_TIMEOUT", "300ms")]);
+    let login = |framing: &str, body: &str| {
+        let mut stream = shop.connect();
+        let head = format!(
+            "POST /api/v1/auth/login/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{framing}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(body.as_bytes()).unwrap();
+        stream
+    };
+
+    for (framing, body) in [
+        ("Content-Length: 100", "{\"email\":"),
+        ("Transfer-Encoding: chunked", "5\r\n{\"ema"),
+    ] {
+        let stopped = Answer::read(&mut login(framing, body));
+        let mut stream = login(framing, body);
+        stream.shutdown(Shutdown::Write).unwrap();
+        let broken = Answer::read(&mut stream);
+
+        assert_eq!((stopped.status, stopped.code().as_str()), (408, "body_timeout"));
+        // To a client that has gone nothing can be said.
+        assert!([0, 400].contains(&broken.status), "{}", broken.head);
+    }
+    assert_eq!(shop.get("/api/v1/livez/").status, 200);
+}
+
+#[test]
+fn a_body_that_is_announced_too_large_is_refused_before_it_comes() {
+    let shop = Shop::temporary(&[]);
+    for more in ["", "Expect: 100-continue\r\n"] {
+        let refused = shop.send(&format!(
+            "POST /api/v1/auth/login/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{more}Content-Length: 9000000\r\n\r\n"
+        ));
+        assert_eq!((refused.status, refused.code().as_str()), (413, "body_too_large"));
+    }
 }
 
 #[test]

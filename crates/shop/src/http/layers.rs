@@ -10,10 +10,10 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, he
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::Instrument;
 
 use super::aliases::{self, Asked};
+use super::places::{Place, Places};
 use super::problem::{self, Failed};
 use super::rate_limit::RateLimit;
 use super::routes::Route;
@@ -34,7 +34,7 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 pub(super) struct Layers {
     app: App,
     rate_limit: Option<Arc<RateLimit>>,
-    in_flight: Arc<Semaphore>,
+    places: Arc<Places>,
 }
 
 impl Layers {
@@ -43,24 +43,20 @@ impl Layers {
             .config
             .rate_limit
             .map(|rate| Arc::new(RateLimit::new(rate)));
-        let in_flight = Arc::new(Semaphore::new(app.config.max_requests_in_flight));
+        let places = Arc::new(Places::new(&app.config));
         Layers {
             app,
             rate_limit,
-            in_flight,
+            places,
         }
     }
 
     /// A place among the requests in flight; those who ask how the service is need none.
-    fn place(&self, path: &str) -> Result<Option<SemaphorePermit<'_>>> {
-        if is_about_health(path) {
-            return Ok(None);
+    fn place(&self, asked: &Asking) -> Result<Place> {
+        match is_about_health(asked.uri.path()) {
+            true => Ok(self.places.beside(asked.client)),
+            false => self.places.take(asked.client),
         }
-        self.in_flight.try_acquire().map(Some).map_err(|_| {
-            Code::Overloaded
-                .with("Too many requests are being answered.")
-                .retry_after(1)
-        })
     }
 
     /// What is left of the client's allowance, where there is a limit. Probes are not counted.
@@ -115,8 +111,13 @@ async fn layered(layers: &Layers, mut request: Request, next: Next) -> Response 
     let mut response = match (refused, preflight) {
         (Some(error), _) => error.into_response(),
         (None, Some(answer)) => answer,
-        (None, None) => match layers.place(asked.uri.path()) {
-            Ok(_place) => remembered_or_made(request, next, app, id).await,
+        (None, None) => match layers.place(&asked) {
+            Ok(place) => {
+                request.extensions_mut().insert(place.clone());
+                let response = remembered_or_made(request, next, app, id).await;
+                drop(place);
+                response
+            }
             Err(error) => error.into_response(),
         },
     };

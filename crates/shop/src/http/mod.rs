@@ -14,6 +14,7 @@ mod layers;
 pub mod metrics;
 pub mod openapi;
 pub mod page;
+mod places;
 mod problem;
 mod rate_limit;
 mod routes;

@@ -278,6 +278,7 @@ fn errors(operation: &Operation) -> BTreeMap<u16, Vec<Code>> {
     if op.body.is_some() || op.upload.is_some() {
         codes.extend([
             Code::MalformedJson,
+            Code::BodyTimeout,
             Code::BodyTooLarge,
             Code::UnsupportedMediaType,
         ]);

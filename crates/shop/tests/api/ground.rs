@@ -14,7 +14,7 @@ use shop::ids::ProductId;
 use shop::paging::Paging;
 use shop::values::{Email, Price, Quantity, Text};
 
-use crate::support::TestShop;
+use crate::support::{TestShop, fresh_address};
 
 mod answers;
 mod input;

@@ -1,23 +1,29 @@
 //! `In<T>`: the JSON body of a request. `Keyed<T>`: the same with its `Idempotency-Key`.
 
-use axum::body::Bytes;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
+use bytes::BytesMut;
 use http_body_util::BodyExt;
 use sha2::{Digest, Sha256};
+use tokio::time::timeout_at;
 
 use super::json::{Node, parse};
 use super::reader::{Field, Reader};
 use crate::app::App;
 use crate::error::{Code, Error, Result};
 use crate::http::card_data;
+use crate::http::places::Place;
 use crate::idempotency::IdempotencyKey;
 
 /// Largest JSON body.
 pub const MAX_JSON: usize = 256 * 1024;
 
-/// What is still taken in of a larger one before it is refused.
+/// What is still taken in of one that was refused, and for how long.
 const MAX_DRAINED: usize = 8 * 1024 * 1024;
+const DRAINING: Duration = Duration::from_secs(1);
 
 /// The body, read as `T`. An absent one is `{}`.
 pub struct In<T>(pub T);
@@ -55,37 +61,69 @@ impl<T: Field + Send> FromRequest<App> for Keyed<T> {
     }
 }
 
-/// Reads the raw body up to `limit`, for those who need it as it came.
+/// Reads the raw body up to `limit` bytes, for those who need it as it came.
+///
+/// # Errors
+/// 413; 408 when it does not arrive in its time; 400 when it breaks off; 429 or 503 as [`Place::waiting`] says.
 pub async fn raw_bytes(request: Request, limit: usize) -> Result<Bytes> {
-    let too_large = || Code::BodyTooLarge.with(format!("At most {} KiB.", limit / 1024));
-    if content_length(request.headers()).is_some_and(|length| length > limit) {
-        drain(request).await;
-        return Err(too_large());
+    let (parts, body) = request.into_parts();
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
     }
-    axum::body::to_bytes(request.into_body(), limit)
-        .await
-        .map_err(|error| {
-            let mut source: Option<&dyn std::error::Error> = Some(&error);
-            while let Some(error) = source {
-                if error.is::<http_body_util::LengthLimitError>() {
-                    return too_large();
-                }
-                source = error.source();
-            }
-            Code::MalformedJson
-                .with("The body broke off.")
-                .because(error)
-        })
+    if content_length(&parts.headers).is_some_and(|length| length > limit) {
+        return Err(refuse_large(&parts.headers, body, limit));
+    }
+    let place = parts.extensions.get::<Place>();
+    let place = place.ok_or_else(|| Error::internal("a request without a place"))?;
+    let mut reading = (body, BytesMut::new());
+    match place.waiting(read_whole(&mut reading, place, limit)).await? {
+        true => Ok(reading.1.freeze()),
+        false => Err(refuse_large(&parts.headers, reading.0, limit)),
+    }
 }
 
-/// Reads on for a while and forgets it: a client that is still sending when the connection closes never sees why.
-async fn drain(request: Request) {
-    let (mut body, mut left) = (request.into_body(), MAX_DRAINED);
-    while left > 0
-        && let Some(Ok(frame)) = body.frame().await
-    {
-        left = left.saturating_sub(frame.data_ref().map_or(1, Bytes::len));
+/// Whether the body was read to its end; else it is larger than it may be.
+async fn read_whole(
+    (body, bytes): &mut (Body, BytesMut),
+    place: &Place,
+    limit: usize,
+) -> Result<bool> {
+    let mut deadline = place.patience();
+    let mut next = MAX_JSON;
+    loop {
+        let frame = timeout_at(deadline, body.frame()).await;
+        let frame = frame.map_err(|_| Code::BodyTimeout.with("The body did not arrive in time."))?;
+        let Some(frame) = frame else { return Ok(true) };
+        let broke_off = |error| Code::MalformedJson.with("The body broke off.").because(error);
+        let Ok(data) = frame.map_err(broke_off)?.into_data() else {
+            continue;
+        };
+        if bytes.len() + data.len() > limit {
+            return Ok(false);
+        }
+        bytes.extend_from_slice(&data);
+        // A large one, such as a picture, may take longer as long as it goes on.
+        if bytes.len() >= next {
+            next = bytes.len() + MAX_JSON;
+            deadline = place.patience();
+        }
     }
+}
+
+/// 413 at once. What is on its way is taken in for a while and forgotten: a client that is still sending when the
+/// connection closes never sees why. One that asks before it sends has nothing on its way.
+fn refuse_large(headers: &HeaderMap, mut body: Body, limit: usize) -> Error {
+    if !headers.contains_key(header::EXPECT) {
+        tokio::spawn(tokio::time::timeout(DRAINING, async move {
+            let mut left = MAX_DRAINED;
+            while left > 0
+                && let Some(Ok(frame)) = body.frame().await
+            {
+                left = left.saturating_sub(frame.data_ref().map_or(1, Bytes::len));
+            }
+        }));
+    }
+    Code::BodyTooLarge.with(format!("At most {} KiB.", limit / 1024))
 }
 
 pub(super) async fn json_bytes(request: Request) -> Result<Bytes> {

@@ -38,6 +38,7 @@ pub(in crate::payments) fn webhook_op(id: &'static str, summary: &'static str) -
         .errors(&[
             Code::InvalidSignature,
             Code::NotFound,
+            Code::BodyTimeout,
             Code::BodyTooLarge,
             Code::UnsupportedMediaType,
             Code::ProviderNotConfigured,

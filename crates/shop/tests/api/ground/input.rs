@@ -309,3 +309,74 @@ async fn filters_are_checked_all_at_once() {
         .expect(404)
         .await;
 }
+
+/// DO-13
+#[tokio::test]
+async fn a_body_that_does_not_come_keeps_nobody_out_and_is_408() {
+    let settings = [
+        ("MAX_REQUESTS_IN_FLIGHT", "8"),
+        ("BODY_TIMEOUT", "300ms"),
+        ("REQUEST_TIMEOUT", "20s"),
+    ];
+    let shop = TestShop::with(Engine::Sqlite, &settings).await;
+    let shop = shop.serving(routes());
+    // A byte now and then is no progress either.
+    let drips = || {
+        futures_util::stream::unfold((), |()| async {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            Some((Ok::<_, std::io::Error>(" "), ()))
+        })
+    };
+    let silent = || futures_util::stream::pending::<std::io::Result<&str>>();
+    let waiting = (0..20).map(|n| {
+        let body = match n % 2 {
+            0 => Body::from_stream(silent()),
+            _ => Body::from_stream(drips()),
+        };
+        shop.post(THINGS)
+            .from(fresh_address())
+            .body("application/json", body)
+            .send()
+    });
+    let others = async {
+        shop.get("/api/v1/things/7/").expect(200).await;
+        shop.post(THINGS)
+            .text("{\"product_id\":1}")
+            .expect(200)
+            .await;
+    };
+
+    let (answers, ()) =
+        futures_util::future::join(futures_util::future::join_all(waiting), others).await;
+
+    for answer in answers {
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (408, "body_timeout")
+        );
+    }
+    shop.get("/api/v1/things/7/").expect(200).await;
+}
+
+/// DO-13
+#[tokio::test]
+async fn one_client_has_only_a_part_of_the_bodies_that_are_waited_for() {
+    let settings = [("MAX_REQUESTS_IN_FLIGHT", "16"), ("BODY_TIMEOUT", "300ms")];
+    let shop = TestShop::with(Engine::Sqlite, &settings).await;
+    let shop = shop.serving(routes());
+    let (one, other) = (fresh_address(), fresh_address());
+    let waiting = |from| {
+        let body = Body::from_stream(futures_util::stream::pending::<std::io::Result<&str>>());
+        let asked = shop.post(THINGS).from(from);
+        asked.body("application/json", body).send()
+    };
+
+    let answers = futures_util::future::join_all([one, one, one, other].map(waiting)).await;
+
+    let codes: Vec<String> = answers.iter().map(|answer| answer.code()).collect();
+    assert_eq!(
+        codes,
+        ["body_timeout", "body_timeout", "rate_limited", "body_timeout"]
+    );
+    assert_eq!(answers[2].header("retry-after"), "1");
+}
