@@ -175,7 +175,10 @@ fn a_body_that_stops_or_breaks_off_is_the_clients_fault() {
         stream.shutdown(Shutdown::Write).unwrap();
         let broken = Answer::read(&mut stream);
 
-        assert_eq!((stopped.status, stopped.code().as_str()), (408, "body_timeout"));
+        assert_eq!(
+            (stopped.status, stopped.code().as_str()),
+            (408, "body_timeout")
+        );
         // To a client that has gone nothing can be said.
         assert!([0, 400].contains(&broken.status), "{}", broken.head);
     }
@@ -189,7 +192,10 @@ fn a_body_that_is_announced_too_large_is_refused_before_it_comes() {
         let refused = shop.send(&format!(
             "POST /api/v1/auth/login/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{more}Content-Length: 9000000\r\n\r\n"
         ));
-        assert_eq!((refused.status, refused.code().as_str()), (413, "body_too_large"));
+        assert_eq!(
+            (refused.status, refused.code().as_str()),
+            (413, "body_too_large")
+        );
     }
 }
 

@@ -101,7 +101,9 @@ impl Place {
 
     /// How long the next bytes of a body are waited for.
     pub(super) fn patience(&self) -> Instant {
-        self.0.until.min(Instant::now() + self.0.places.body_timeout)
+        self.0
+            .until
+            .min(Instant::now() + self.0.places.body_timeout)
     }
 
     /// Puts another permit in the place of the one held.

@@ -82,7 +82,9 @@ fn every_operation_has_an_id_a_summary_and_error_answers() {
         }
         if operation.get("requestBody").is_some() {
             assert!(
-                ["408", "413", "415"].iter().all(|status| answers.contains_key(*status)),
+                ["408", "413", "415"]
+                    .iter()
+                    .all(|status| answers.contains_key(*status)),
                 "{name}: 408, 413, 415"
             );
         }

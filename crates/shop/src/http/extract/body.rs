@@ -76,7 +76,10 @@ pub async fn raw_bytes(request: Request, limit: usize) -> Result<Bytes> {
     let place = parts.extensions.get::<Place>();
     let place = place.ok_or_else(|| Error::internal("a request without a place"))?;
     let mut reading = (body, BytesMut::new());
-    match place.waiting(read_whole(&mut reading, place, limit)).await? {
+    match place
+        .waiting(read_whole(&mut reading, place, limit))
+        .await?
+    {
         true => Ok(reading.1.freeze()),
         false => Err(refuse_large(&parts.headers, reading.0, limit)),
     }
@@ -92,9 +95,14 @@ async fn read_whole(
     let mut next = MAX_JSON;
     loop {
         let frame = timeout_at(deadline, body.frame()).await;
-        let frame = frame.map_err(|_| Code::BodyTimeout.with("The body did not arrive in time."))?;
+        let frame =
+            frame.map_err(|_| Code::BodyTimeout.with("The body did not arrive in time."))?;
         let Some(frame) = frame else { return Ok(true) };
-        let broke_off = |error| Code::MalformedJson.with("The body broke off.").because(error);
+        let broke_off = |error| {
+            Code::MalformedJson
+                .with("The body broke off.")
+                .because(error)
+        };
         let Ok(data) = frame.map_err(broke_off)?.into_data() else {
             continue;
         };

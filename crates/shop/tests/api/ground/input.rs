@@ -376,7 +376,12 @@ async fn one_client_has_only_a_part_of_the_bodies_that_are_waited_for() {
     let codes: Vec<String> = answers.iter().map(|answer| answer.code()).collect();
     assert_eq!(
         codes,
-        ["body_timeout", "body_timeout", "rate_limited", "body_timeout"]
+        [
+            "body_timeout",
+            "body_timeout",
+            "rate_limited",
+            "body_timeout"
+        ]
     );
     assert_eq!(answers[2].header("retry-after"), "1");
 }
