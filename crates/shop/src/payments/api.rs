@@ -147,6 +147,7 @@ async fn list(
     let access = orders::access(Some(&user), &HeaderMap::new());
     let wanted = Wanted {
         order: query.order,
+        status: query.status,
         owed: query.owed.unwrap_or_default(),
     };
     let page = store::list(&app.db.read().await?, &access, wanted, &query.paging).await?;

@@ -44,6 +44,10 @@ pub(crate) async fn apply_dispute(
         Dispute::Won => Fact::DisputeWon,
         Dispute::Lost => Fact::ChargedBack,
     };
+    // Another event may have told the same: then nothing of it is claimed again.
+    if store::has_fact(tx, payment.id, fact, id).await? {
+        return Ok(false);
+    }
     let lost = stands == Dispute::Lost && minor > 0;
     // Part of it may have been given back before: the buyer then has more than was paid, for people to sort out.
     if lost && !store::claim_refund(tx, payment.id, minor, now).await? {
@@ -64,12 +68,7 @@ pub(crate) async fn apply_dispute(
         note: "",
         actor: None,
     };
-    if !store::add_fact(tx, &payment, &entry, now).await? {
-        if lost {
-            store::release_refund(tx, payment.id, minor, now).await?;
-        }
-        return Ok(false);
-    }
+    store::add_fact(tx, &payment, &entry, now).await?;
     tracing::warn!(
         payment = payment.id.0,
         order = order.id.0,

@@ -119,6 +119,14 @@ async fn done(
         "",
         refund,
     );
+    // Where providers have no key of ours, two refunds may each be told of the same one: it is one in the books.
+    if !store::add_fact(tx, payment, &entry, told.now).await? {
+        let report = RefundReport {
+            note: "it was made under another refund".to_owned(),
+            ..RefundReport::of(RefundState::Failed)
+        };
+        return refused(tx, payment, refund, &report, told).await;
+    }
     try_join!(
         store::save_refund(
             tx,
@@ -130,7 +138,6 @@ async fn done(
             told.now
         ),
         store::count_refund(tx, payment.id, refund.amount_minor, told.now),
-        store::add_fact(tx, payment, &entry, told.now)
     )?;
     refunded(tx, order, payment, told.now).await?;
     Ok(true)

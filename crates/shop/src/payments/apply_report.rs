@@ -56,7 +56,8 @@ impl Books<'_> {
             .payment_id
             .as_deref()
             .ok_or_else(|| Error::internal("money without a name"))?;
-        if payment.has_money() && payment.provider_payment_id.as_deref() == Some(id) {
+        let same = payment.provider_payment_id.as_deref() == Some(id);
+        if payment.has_money() && same && !payment.waits_for_money() {
             return Ok(payment);
         }
         let (known, paid) = try_join!(
@@ -82,7 +83,7 @@ impl Books<'_> {
         } else {
             PaymentState::Succeeded
         };
-        if payment.has_money() {
+        if payment.has_money() && !payment.waits_for_money() {
             return self.second_money(payment, report, id, status).await;
         }
         payment.status = status;
@@ -137,17 +138,14 @@ impl Books<'_> {
         if payment.status == PaymentState::Succeeded {
             orders::settle_payment(self.tx, self.order, &sums, None).await?;
         }
-        let ended = matches!(
-            self.order.lifecycle,
-            Lifecycle::Cancelled | Lifecycle::Expired
-        );
-        if ended || payment.status == PaymentState::Surplus {
+        if self.order_ended() || payment.status == PaymentState::Surplus {
             give_back::enqueue(self.tx, self.order.id, self.now).await?;
         }
         Ok(())
     }
 
-    /// Money that is not what was asked for counts for nothing until somebody has looked at it.
+    /// Money that is not what was asked for counts for nothing until somebody has looked at it; of an order that ended
+    /// it is given back.
     async fn flagged(
         &self,
         mut payment: Payment,
@@ -161,19 +159,24 @@ impl Books<'_> {
             why,
             "a payment is not what was asked for"
         );
-        self.note(&payment, Fact::Flagged, id, 0, why).await?;
-        if payment.has_money() {
+        let is_new = self.note(&payment, Fact::Flagged, id, 0, why).await?;
+        if payment.has_money() && !payment.waits_for_money() {
             return Ok(payment);
         }
+        // Money of another order or payee is not here to be given back.
+        let here = report.stands == Stands::Captured && !report.foreign;
         let told = report
             .money
             .as_ref()
-            .filter(|money| money.currency == payment.currency && money.minor > 0);
-        let captured = report.stands == Stands::Captured;
+            .filter(|money| here && money.currency == payment.currency && money.minor > 0);
+        let captured_minor = told.map_or(0, |money| money.minor);
+        if !is_new && captured_minor == payment.captured_minor {
+            return Ok(payment);
+        }
         payment.status = PaymentState::Flagged;
-        payment.captured_minor = told.filter(|_| captured).map_or(0, |money| money.minor);
+        payment.captured_minor = captured_minor;
         // Another order's money keeps its name free for that order.
-        if !report.foreign {
+        if !report.foreign && !id.is_empty() {
             payment.provider_payment_id = Some(id.to_owned());
         }
         payment.note = why.chars().take(200).collect();
@@ -185,6 +188,9 @@ impl Books<'_> {
             store::save(self.tx, &payment, None),
             events::record(self.tx, &event, self.now)
         )?;
+        if captured_minor > 0 && self.order_ended() {
+            give_back::enqueue(self.tx, self.order.id, self.now).await?;
+        }
         Ok(payment)
     }
 
@@ -271,6 +277,13 @@ impl Books<'_> {
             actor: None,
         };
         store::add_fact(self.tx, payment, &entry, self.now).await
+    }
+
+    fn order_ended(&self) -> bool {
+        matches!(
+            self.order.lifecycle,
+            Lifecycle::Cancelled | Lifecycle::Expired
+        )
     }
 
     async fn settle(&self) -> Result<()> {

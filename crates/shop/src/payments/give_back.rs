@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::clock::Time;
 use crate::error::Result;
 use crate::ids::OrderId;
-use crate::orders::{OrderRow, PaymentStatus};
+use crate::orders::OrderRow;
 
 pub(crate) const JOB: &str = "give_back_payments";
 
@@ -30,9 +30,7 @@ pub(crate) async fn enqueue(tx: &Tx, order: OrderId, now: Time) -> Result<()> {
 /// What orders call when one ends.
 pub fn at_order_end<'a>(tx: &'a Tx, order: &'a OrderRow) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
-        let has_money = order.captured_minor > order.refunded_minor
-            || order.payment_status == PaymentStatus::Authorized;
-        match has_money {
+        match store::has_money(tx, order.id).await? {
             true => enqueue(tx, order.id, order.updated_at).await,
             false => Ok(()),
         }

@@ -7,7 +7,7 @@ use futures_util::try_join;
 
 use super::client::Trouble;
 use super::payment::{Payment, PaymentState, Provider};
-use super::provider::{self, Needs, NewPayment};
+use super::provider::{self, Ask, Needs, NewPayment};
 use super::{schedule, store};
 use crate::app::App;
 use crate::error::{Code, Error, Result};
@@ -60,7 +60,7 @@ pub(crate) async fn initiate_payment(
     let now = app.clock.now();
     if created.as_ref().is_err_and(Trouble::is_final) {
         // Under this key it will never be made: the next call begins anew.
-        crate::transact!(app.db, tx => { store::cancel_others(tx, order.id, PaymentId(0), now).await })?;
+        crate::transact!(app.db, tx => { store::cancel(tx, payment.id, now).await })?;
     }
     let created = created?;
     let written = crate::transact!(app.db, tx => {
@@ -125,6 +125,17 @@ async fn open_attempt(
         Ok((order, payment))
     });
     result
+}
+
+/// How the provider of an attempt is asked: nothing is taken for an order that wants no money, or is getting it from
+/// another attempt. What a buyer has authorized in vain lapses at the provider.
+pub(crate) fn how_to_ask(order: &OrderRow, payment: &Payment) -> Ask {
+    let by_another = order.payment_status == PaymentStatus::Authorized
+        && payment.status != PaymentState::Authorized;
+    match payable(order).is_ok() && !by_another {
+        true => Ask::Settle,
+        false => Ask::Look,
+    }
 }
 
 /// 409 when nothing is owed, or nothing is to be had any more.

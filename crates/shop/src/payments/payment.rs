@@ -23,6 +23,21 @@ words! {
 }
 
 words! {
+    /// A payment as people see it.
+    pub enum Shown {
+        Pending = "pending",
+        Authorized = "authorized",
+        Succeeded = "succeeded",
+        PartiallyRefunded = "partially_refunded",
+        Refunded = "refunded",
+        Surplus = "surplus",
+        Flagged = "flagged",
+        Failed = "failed",
+        Cancelled = "cancelled",
+    }
+}
+
+words! {
     /// The facts of the ledger.
     pub enum Fact {
         Authorized = "authorized",
@@ -197,6 +212,11 @@ impl Payment {
         )
     }
 
+    /// Flagged before any money of it was taken, an authorization of another amount for one: that may still come.
+    pub(crate) fn waits_for_money(&self) -> bool {
+        self.status == PaymentState::Flagged && self.captured_minor == 0
+    }
+
     pub(crate) fn is_open(&self) -> bool {
         matches!(
             self.status,
@@ -209,18 +229,26 @@ impl Payment {
         self.captured_minor - self.claimed_minor
     }
 
-    /// As people see it: of a payment that succeeded, how much of it is left.
-    pub(crate) fn shown(&self) -> &'static str {
+    /// As people see it: of money that was taken, how much of it is left.
+    pub(crate) fn shown(&self) -> Shown {
         match self.status {
-            PaymentState::Succeeded if self.refunded_minor == 0 => "succeeded",
-            PaymentState::Succeeded | PaymentState::Surplus if self.refunded_minor > 0 => {
-                if self.refunded_minor < self.captured_minor {
-                    "partially_refunded"
-                } else {
-                    "refunded"
-                }
-            }
-            status => status.as_str(),
+            _ if self.refunded_minor == 0 => Shown::of(self.status),
+            _ if self.refunded_minor < self.captured_minor => Shown::PartiallyRefunded,
+            _ => Shown::Refunded,
+        }
+    }
+}
+
+impl Shown {
+    fn of(state: PaymentState) -> Self {
+        match state {
+            PaymentState::Pending => Shown::Pending,
+            PaymentState::Authorized => Shown::Authorized,
+            PaymentState::Succeeded => Shown::Succeeded,
+            PaymentState::Surplus => Shown::Surplus,
+            PaymentState::Flagged => Shown::Flagged,
+            PaymentState::Failed => Shown::Failed,
+            PaymentState::Cancelled => Shown::Cancelled,
         }
     }
 }

@@ -10,14 +10,15 @@ use super::apply_dispute::apply_dispute;
 use super::apply_refund::{Told, apply_refund};
 use super::apply_report::apply_report;
 use super::client::Trouble;
+use super::initiate_payment::how_to_ask;
 use super::payment::{Heard, Payment, Provider, Report, Stands};
-use super::provider::{self, About, Ask, Hook, News, Notice, PaymentProvider, Proof};
+use super::provider::{self, About, Hook, News, Notice, PaymentProvider, Proof};
 use super::store::{self, Event};
 use crate::app::App;
 use crate::clock::Time;
 use crate::error::Result;
 use crate::ids::PaymentId;
-use crate::orders::{self, Access, Lifecycle, OrderRef};
+use crate::orders::{self, Access, OrderRef};
 
 pub(crate) async fn receive_webhook(app: &App, name: Provider, hook: &Hook<'_>) -> Result<()> {
     let provider = provider::provider(name)?;
@@ -53,19 +54,18 @@ async fn find(conn: &db::Conn, name: Provider, about: &About) -> Result<Option<P
     }
 }
 
-/// Nothing is taken for an order that has ended.
 async fn ask(app: &App, provider: &dyn PaymentProvider, payment: &Payment) -> Result<Report> {
     let order = {
         let conn = app.db.read().await?;
         orders::find_row(&conn, &OrderRef::Id(payment.order_id), &Access::All).await?
     };
-    let how = if order.lifecycle == Lifecycle::Open {
-        Ask::Settle
-    } else {
-        Ask::Look
-    };
     provider
-        .status(app, payment, &Proof::default(), how)
+        .status(
+            app,
+            payment,
+            &Proof::default(),
+            how_to_ask(&order, payment),
+        )
         .await
         .map_err(Trouble::come_again)
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::apply_report::apply_report;
+use super::initiate_payment::how_to_ask;
 use super::payment::{Heard, Payment, PaymentState, Provider, Refund, RefundState, Report, Stands};
 use super::provider::{self, Ask, Proof};
 use super::store::{self, Due};
@@ -17,7 +18,7 @@ use super::{give_back, refund_payment, schedule};
 use crate::app::App;
 use crate::clock::Time;
 use crate::error::Result;
-use crate::orders::{self, Access, Lifecycle, OrderRef};
+use crate::orders::{self, Access, OrderRef};
 
 /// Rows read at a time.
 const PAGE: i64 = 50;
@@ -154,8 +155,10 @@ async fn ask(app: &App, payment: &Payment) -> Result<Report> {
         let conn = app.db.read().await?;
         orders::find_row(&conn, &OrderRef::Id(payment.order_id), &Access::All).await?
     };
-    let wanted = order.lifecycle == Lifecycle::Open && payment.is_open();
-    let how = if wanted { Ask::Settle } else { Ask::Look };
+    let how = match payment.is_open() {
+        true => how_to_ask(&order, payment),
+        false => Ask::Look,
+    };
     let provider = provider::configured(app, payment.provider)?;
     Ok(provider
         .status(app, payment, &Proof::default(), how)

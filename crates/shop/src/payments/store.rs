@@ -90,6 +90,8 @@ const BY_PROVIDER_PAYMENT: &str = concat!(
     " FROM payments WHERE provider = $1 AND provider_payment_id = $2"
 );
 const HAS_SUCCESS: &str = "SELECT id FROM payments WHERE order_id = $1 AND status = 'succeeded'";
+const HAS_MONEY: &str =
+    "SELECT id FROM payments WHERE order_id = $1 AND claimed_minor < captured_minor LIMIT 1";
 const HOLD: &str = concat!(
     "UPDATE payments SET updated_at = $2 WHERE id = $1 RETURNING ",
     payment_columns!("")
@@ -107,6 +109,7 @@ const INSERT_MONEY: &str = concat!(
 );
 const SET_REFERENCE: &str = "UPDATE payments SET reference = $2, url = $3, updated_at = $4 WHERE id = $1 AND (reference IS NULL OR reference = $2)";
 const CANCEL_OTHERS: &str = "UPDATE payments SET status = 'cancelled', updated_at = $3 WHERE order_id = $1 AND id <> $2 AND status = 'pending'";
+const CANCEL: &str = "UPDATE payments SET status = 'cancelled', updated_at = $2 WHERE id = $1 AND status = 'pending'";
 const SAVE: &str =
     "UPDATE payments SET status = $2, provider_payment_id = COALESCE($3, provider_payment_id),
     method = $4, captured_minor = $5, note = $6, next_check_at = $7 WHERE id = $1";
@@ -118,11 +121,13 @@ pub(super) fn statements() -> Vec<String> {
         BY_REFERENCE,
         BY_PROVIDER_PAYMENT,
         HAS_SUCCESS,
+        HAS_MONEY,
         HOLD,
         INSERT,
         INSERT_MONEY,
         SET_REFERENCE,
         CANCEL_OTHERS,
+        CANCEL,
         SAVE,
     ];
     let fixed = fixed
@@ -178,6 +183,12 @@ pub(crate) async fn has_success(conn: &Conn, order: OrderId) -> Result<bool> {
         .optional::<PaymentId>(HAS_SUCCESS, args![order])
         .await?
         .is_some())
+}
+
+/// Something of an order's money is left that nobody has asked to give back.
+pub(crate) async fn has_money(conn: &Conn, order: OrderId) -> Result<bool> {
+    let left: Option<PaymentId> = conn.optional(HAS_MONEY, args![order]).await?;
+    Ok(left.is_some())
 }
 
 /// Holds the row until the transaction ends. The order's row is always held first.
@@ -258,6 +269,11 @@ pub(crate) async fn cancel_others(
     now: Time,
 ) -> Result<()> {
     tx.execute(CANCEL_OTHERS, args![order, but, now]).await?;
+    Ok(())
+}
+
+pub(crate) async fn cancel(tx: &Tx, payment: PaymentId, now: Time) -> Result<()> {
+    tx.execute(CANCEL, args![payment, now]).await?;
     Ok(())
 }
 

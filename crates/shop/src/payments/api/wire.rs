@@ -16,7 +16,7 @@ use crate::ids::{OrderId, PaymentId, RefundId};
 use crate::orders::{OrderRow, PaymentMethod, PaymentStatus, Status};
 use crate::paging::Paging;
 use crate::payments::initiate_payment::Initiated;
-use crate::payments::payment::{Payment, Provider, Refund, RefundState};
+use crate::payments::payment::{Payment, Provider, Refund, RefundState, Shown};
 use crate::payments::provider::{self, Member, Proof};
 use crate::values::{Decimal, Text};
 use crate::{input, query};
@@ -95,6 +95,8 @@ input! {
 query! {
     pub(super) struct PaymentQuery {
         pub(super) order: Option<OrderId>,
+        /// As the payments show it.
+        pub(super) status: Option<Shown>,
         /// Admins: only money that has to be given back (its order ended, or was paid before) and is not yet.
         pub(super) owed: Option<bool>,
         pub(super) paging: Paging,
@@ -219,9 +221,12 @@ pub(crate) struct PaymentOut {
     currency: String,
     /// `pending`, `authorized`, `succeeded`, `partially_refunded`, `refunded`, `failed` or `cancelled`; `surplus`: paid
     /// beside the payment that counts; `flagged`: not what was asked for.
-    status: &'static str,
+    #[schema(value_type = String)]
+    status: Shown,
     /// The provider's.
     transaction_id: Option<String>,
+    /// What came in; of a flagged payment it may be another amount than was asked for.
+    captured: String,
     refunded: String,
     created_at: Time,
     updated_at: Time,
@@ -238,6 +243,7 @@ impl PaymentOut {
             currency: payment.currency.clone(),
             status: payment.shown(),
             transaction_id: payment.provider_payment_id.clone(),
+            captured: app.amount(payment.captured_minor),
             refunded: app.amount(payment.refunded_minor),
             created_at: payment.created_at,
             updated_at: payment.updated_at,

@@ -11,6 +11,8 @@ use crate::payments::payment::{Fact, Heard, Payment, Provider};
 const ADD_FACT: &str = "INSERT INTO payment_events (order_id, payment_id, kind, reference, amount_minor, currency, source,
       note, actor_id, at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (payment_id, kind, reference) DO NOTHING";
+const HAS_FACT: &str =
+    "SELECT id FROM payment_events WHERE payment_id = $1 AND kind = $2 AND reference = $3";
 const SUMS: &str = "SELECT COUNT(CASE WHEN e.kind = 'captured' THEN 1 END) AS captures,
       COALESCE(MAX(CASE WHEN e.kind = 'authorized' THEN e.id END), 0) AS authorized,
       COALESCE(MAX(CASE WHEN e.kind = 'failed' THEN e.id END), 0) AS failed,
@@ -23,7 +25,7 @@ const TAKE_EVENT: &str = "INSERT INTO provider_events (provider, event_key, kind
     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (provider, event_key) DO NOTHING";
 const HAS_EVENT: &str = "SELECT id FROM provider_events WHERE provider = $1 AND event_key = $2";
 
-pub(super) const STATEMENTS: &[&str] = &[ADD_FACT, SUMS, TAKE_EVENT, HAS_EVENT];
+pub(super) const STATEMENTS: &[&str] = &[ADD_FACT, HAS_FACT, SUMS, TAKE_EVENT, HAS_EVENT];
 
 /// A row of the ledger.
 pub(crate) struct Entry<'a> {
@@ -56,6 +58,18 @@ pub(crate) async fn add_fact(
         now
     ];
     Ok(tx.execute(ADD_FACT, row).await? == 1)
+}
+
+pub(crate) async fn has_fact(
+    conn: &Conn,
+    payment: PaymentId,
+    fact: Fact,
+    reference: &str,
+) -> Result<bool> {
+    let found: Option<i64> = conn
+        .optional(HAS_FACT, args![payment, fact, reference])
+        .await?;
+    Ok(found.is_some())
 }
 
 /// What the ledger says of an order.

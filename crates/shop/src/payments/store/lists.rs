@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::ids::{OrderId, PaymentId, UserId};
 use crate::orders::Access;
 use crate::paging::{Page, Paging, newest};
-use crate::payments::payment::Payment;
+use crate::payments::payment::{Payment, Shown};
 
 const SELECT: &str = concat!(
     "SELECT ",
@@ -16,7 +16,11 @@ const SELECT: &str = concat!(
 const COUNT: &str = "SELECT COUNT(*) FROM payments p JOIN orders o ON o.id = p.order_id";
 /// Money that is not ours to keep: beside the payment that counts, or of an order that ended.
 const OWED: &str = "p.refunded_minor < p.captured_minor AND p.provider NOT IN ('manual', 'cod', 'import')
-    AND (p.status = 'surplus' OR p.status = 'succeeded' AND o.lifecycle IN ('cancelled', 'expired'))";
+    AND (p.status = 'surplus' OR p.status IN ('succeeded', 'flagged') AND o.lifecycle IN ('cancelled', 'expired'))";
+
+/// What [`Payment::shown`] says.
+const SHOWN: &str = "CASE WHEN p.refunded_minor = 0 THEN p.status
+    WHEN p.refunded_minor < p.captured_minor THEN 'partially_refunded' ELSE 'refunded' END = ?";
 
 pub(super) fn statements() -> Vec<String> {
     let access = Access::Owner {
@@ -25,6 +29,7 @@ pub(super) fn statements() -> Vec<String> {
     };
     let wanted = Wanted {
         order: Some(OrderId(1)),
+        status: Some(Shown::Flagged),
         owed: true,
     };
     let all = narrowed(Select::new(SELECT), &access, wanted);
@@ -39,6 +44,7 @@ pub(super) fn statements() -> Vec<String> {
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Wanted {
     pub order: Option<OrderId>,
+    pub status: Option<Shown>,
     /// Only money that has to be given back and is not yet.
     pub owed: bool,
 }
@@ -93,7 +99,9 @@ fn one(id: PaymentId, access: &Access) -> Select {
 }
 
 fn narrowed(select: Select, access: &Access, wanted: Wanted) -> Select {
-    let select = select.filter_some("p.order_id = ?", wanted.order);
+    let select = select
+        .filter_some("p.order_id = ?", wanted.order)
+        .filter_some(SHOWN, wanted.status);
     let select = if wanted.owed {
         select.filter(OWED, [])
     } else {

@@ -2,6 +2,7 @@
 
 mod four;
 mod providers;
+mod rare;
 mod reconciler;
 mod sandbox;
 mod stand_ins;

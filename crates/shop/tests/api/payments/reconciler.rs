@@ -42,12 +42,12 @@ impl Four {
         assert!([502, 504].contains(&answer.send().await.status.as_u16()));
     }
 
-    async fn owed(&self) -> Value {
+    pub async fn owed(&self) -> Value {
         let list = self.shop.get("/api/v1/payments/?owed=true");
         self.boss.sign(list).expect(200).await.json()
     }
 
-    async fn refunds(&self, order: &Value) -> Value {
+    pub async fn refunds(&self, order: &Value) -> Value {
         let path = format!("/api/v1/payments/{}/refunds/", self.payment_id(order).await);
         self.boss
             .sign(self.shop.get(&path))
