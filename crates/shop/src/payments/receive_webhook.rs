@@ -60,12 +60,7 @@ async fn ask(app: &App, provider: &dyn PaymentProvider, payment: &Payment) -> Re
         orders::find_row(&conn, &OrderRef::Id(payment.order_id), &Access::All).await?
     };
     provider
-        .status(
-            app,
-            payment,
-            &Proof::default(),
-            how_to_ask(&order, payment),
-        )
+        .status(app, payment, &Proof::default(), how_to_ask(&order, payment))
         .await
         .map_err(Trouble::come_again)
 }
