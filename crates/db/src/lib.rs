@@ -23,7 +23,7 @@ pub use marks::{Marks, Since};
 pub use migrate::{MigrateError, Migration};
 pub use scratch::Scratch;
 pub use select::{Select, placeholders};
-pub use stats::{Histogram, PoolState, Spent, Stats, watched};
+pub use stats::{Histogram, PoolState, Spent, Stats, Step, What, recorded, watched};
 pub use value::{Cell, Column, FromRow, Row, Value};
 
 /// Which of the two databases this is; for the few places where they truly differ.
@@ -194,7 +194,14 @@ impl Db {
     }
 
     fn waited(&self, since: Instant) {
-        self.0.stats.waits.observe_time(since.elapsed());
+        let took = since.elapsed();
+        self.0.stats.waits.observe_time(took);
+        stats::recorded_step(|| Step {
+            what: What::Wait,
+            begun: since,
+            took,
+            went_well: true,
+        });
     }
 
     /// What this database was asked so far.
@@ -398,16 +405,22 @@ impl Tx {
     /// others, but a crash right after may still bring it back (the bytes were written, only not confirmed), and so
     /// may a connection that broke during PostgreSQL's COMMIT: who needs to know asks again under the same key.
     pub async fn commit(self) -> Result<()> {
+        let begun = Instant::now();
         let result = match self.conn.link {
             Link::Writer(w) => w.finish(true).await,
             Link::Postgres(p) => {
-                let begun = Instant::now();
                 let committed = p.commit().await;
                 self.conn.stats.commits.observe_time(begun.elapsed());
                 committed
             }
             Link::Readers(_) | Link::Snapshot(_) => Ok(()),
         };
+        stats::recorded_step(|| Step {
+            what: What::Commit,
+            begun,
+            took: begun.elapsed(),
+            went_well: result.is_ok(),
+        });
         // Also when it failed: it may have been kept all the same.
         let changes = self.changes.into_inner();
         self.marks

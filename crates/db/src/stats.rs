@@ -1,6 +1,6 @@
 //! What the database was asked, and how long it took. Each number costs a few nanoseconds where it is taken.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -58,6 +58,12 @@ impl Stats {
                 statements: statements + 1,
                 time: time + took,
             });
+        });
+        recorded_step(|| Step {
+            what: What::Statement(one_line(sql)),
+            begun,
+            took,
+            went_well,
         });
         if !self.slow.is_zero() && took >= self.slow {
             let statement = one_line(sql);
@@ -142,6 +148,51 @@ pub async fn watched<T>(work: impl Future<Output = T>) -> (T, Spent) {
         (output, SPENT.try_with(Cell::get).unwrap_or_default())
     };
     SPENT.scope(Cell::new(Spent::default()), counted).await
+}
+
+/// Something in the database that a request waited for.
+#[derive(Debug)]
+pub struct Step {
+    pub what: What,
+    pub begun: Instant,
+    pub took: Duration,
+    pub went_well: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum What {
+    /// Its text on one line, without arguments.
+    Statement(String),
+    /// Until it was durable.
+    Commit,
+    /// For a connection, or SQLite's writer.
+    Wait,
+}
+
+/// Steps that are kept of one request.
+const MOST: usize = 256;
+
+tokio::task_local! {
+    static STEPS: RefCell<Vec<Step>>;
+}
+
+/// Writes down what `work` itself awaits of the database, the first 256 steps of it.
+pub async fn recorded<T>(work: impl Future<Output = T>) -> (T, Vec<Step>) {
+    let written = async {
+        let output = work.await;
+        (output, STEPS.try_with(RefCell::take).unwrap_or_default())
+    };
+    STEPS.scope(RefCell::default(), written).await
+}
+
+/// Made only when somebody wants it.
+pub(crate) fn recorded_step(step: impl FnOnce() -> Step) {
+    let _ = STEPS.try_with(|steps| {
+        let mut steps = steps.borrow_mut();
+        if steps.len() < MOST {
+            steps.push(step());
+        }
+    });
 }
 
 /// Counts one more for as long as it lives, also when whoever waits gives up.

@@ -17,6 +17,7 @@ use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::payments::Payments;
 use crate::settings;
+use crate::traces::Traces;
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -36,6 +37,7 @@ pub struct Parts {
     pub media: Media,
     pub answers: Answers,
     pub metrics: Metrics,
+    pub traces: Traces,
 }
 
 impl App {
@@ -50,6 +52,7 @@ impl App {
         let media = Media::new(&config)?;
         let answers = Answers::new(config.catalog_memory);
         let metrics = Metrics::new(&db, crate::VERSION);
+        let traces = Traces::start(&config, db.engine(), metrics.dropped_traces.clone())?;
         Ok(App(Arc::new(Parts {
             db,
             config,
@@ -63,6 +66,7 @@ impl App {
             media,
             answers,
             metrics,
+            traces,
         })))
     }
 

@@ -123,6 +123,12 @@ pub struct Config {
     pub metrics_bind: Option<SocketAddr>,
     /// Who reads `/metrics` must have it; without it, and without the port, nobody can.
     pub metrics_token: Option<Secret>,
+    /// Base address of an OpenTelemetry collector; without it nothing is traced.
+    pub otlp_endpoint: Option<String>,
+    /// Headers that it asks for: `name=value,…`.
+    pub otlp_headers: Option<Secret>,
+    /// The share of requests that is traced, 0 to 1, of those that bring no trace of their own.
+    pub otlp_sample: f64,
     /// What `createsuperuser --no-input` takes when no flag says it.
     pub superuser: Superuser,
     /// Every setting as it is shown: name, masked value, origin.
@@ -289,6 +295,9 @@ fn build(r: &mut Reader) -> Result<Config> {
         server_timing: r.boolean("SERVER_TIMING", development)?,
         metrics_bind: read::metrics_bind(r)?,
         metrics_token: read::metrics_token(r)?,
+        otlp_endpoint: r.optional_url("OTLP_ENDPOINT")?,
+        otlp_headers: read::otlp_headers(r)?,
+        otlp_sample: r.parsed("OTLP_SAMPLE", "1", values::share)?,
         superuser: Superuser {
             email: r.text("CARTWRIGHT_SUPERUSER_EMAIL"),
             password: r.secret("CARTWRIGHT_SUPERUSER_PASSWORD", ""),
@@ -309,6 +318,16 @@ fn build(r: &mut Reader) -> Result<Config> {
     read::require_metrics_token(&config)?;
     (config.entries, config.notes) = r.finish();
     Ok(config)
+}
+
+/// The headers that `OTLP_HEADERS` names.
+pub fn otlp_headers(
+    config: &Config,
+) -> Vec<(hyper::header::HeaderName, hyper::header::HeaderValue)> {
+    let given = config.otlp_headers.as_ref();
+    given
+        .and_then(|given| values::headers(given.expose()).ok())
+        .unwrap_or_default()
 }
 
 /// How a browser on this machine reaches an address.

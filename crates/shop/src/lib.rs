@@ -15,11 +15,13 @@ pub mod ids;
 pub mod limits;
 pub mod metrics;
 pub mod migrations;
+mod outward;
 pub mod paging;
 pub mod precondition;
 #[cfg(any(test, feature = "properties"))]
 pub mod properties;
 pub mod shares;
+pub mod traces;
 pub mod values;
 pub mod words;
 
@@ -113,6 +115,8 @@ pub fn jobs(app: &app::App) -> jobs::Runner {
     let told = app.clone();
     let runner = runner.telling(std::sync::Arc::new(move |kind, went_well, took| {
         told.metrics.job_ended(kind, went_well, took);
+        told.traces
+            .job_ended(kind, went_well, took, told.clock.now());
     }));
     let runner = runner.every(hour, "sweep", move || {
         let app = swept.clone();

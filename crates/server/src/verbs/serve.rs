@@ -1,6 +1,6 @@
 //! `cartwright [serve]`: opens the shop, says where it is, and serves until it is told to stop.
 
-use std::{io, process::ExitCode};
+use std::{io, process::ExitCode, time::Duration};
 
 use serde_json::json;
 use shop::{app::App, config::Config};
@@ -13,6 +13,9 @@ use crate::{
     listen::{self, Listener},
     output, shop_at,
 };
+
+/// How long the last traces may take at the end.
+const FLUSH: Duration = Duration::from_secs(3);
 
 pub(super) async fn run(mut config: Config, json: bool) -> anyhow::Result<ExitCode> {
     let stop = stop_signal()?;
@@ -40,6 +43,7 @@ pub(super) async fn run(mut config: Config, json: bool) -> anyhow::Result<ExitCo
     }
     // A job that has begun is finished; the runner's own word for a job that broke is in the log.
     let _ = tokio::time::timeout(app.config.shutdown_timeout, background).await;
+    app.traces.flush(FLUSH).await;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }

@@ -21,3 +21,4 @@ mod start;
 mod stop;
 mod support;
 mod torture;
+mod traces;

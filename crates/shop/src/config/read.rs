@@ -162,6 +162,19 @@ pub(super) fn metrics_token(r: &mut Reader) -> Result<Option<Secret>> {
     }
 }
 
+/// Read again where they are sent.
+pub(super) fn otlp_headers(r: &mut Reader) -> Result<Option<Secret>> {
+    let given = r.secret("OTLP_HEADERS", "");
+    match given.as_ref().map(|given| values::headers(given.expose())) {
+        Some(Err(why)) => Err(ConfigError::new(
+            "OTLP_HEADERS is not understood.",
+            why,
+            "Write it as OTLP_HEADERS=authorization=Bearer …",
+        )),
+        _ => Ok(given),
+    }
+}
+
 pub(super) fn media_url(r: &mut Reader, data_dir: &Path) -> Result<Secret> {
     let default = format!("file://{}", data_dir.join("media").display());
     Ok(r.masked("MEDIA_URL", &default, &["file://", "s3://"])?

@@ -22,11 +22,13 @@ use crate::app::App;
 use crate::caller::RequestId;
 use crate::error::{Code, Error, Result};
 use crate::limits::Left;
+use crate::traces::Told;
 
 const MAX_URL: usize = 8 * 1024;
 const MAX_HEADERS: usize = 100;
 const MAX_HEADER_BYTES: usize = 32 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// What the layers know.
@@ -71,11 +73,38 @@ impl Layers {
 
 /// Around everything.
 pub(super) async fn around(State(layers): State<Layers>, request: Request, next: Next) -> Response {
+    let app = &layers.app;
+    let parent = request.headers().get(TRACEPARENT);
+    let parent = parent.and_then(|value| value.to_str().ok());
+    let trace = match is_about_health(request.uri().path()) {
+        true => None,
+        false => app.traces.begin(parent, app.clock.now()),
+    };
+    let Some(trace) = trace else {
+        return timed(&layers, request, next).await;
+    };
+    let (method, path) = (request.method().clone(), shown_path(request.uri().path()));
+    let answer = Box::pin(timed(&layers, request, next));
+    let (response, steps) = db::recorded(answer).await;
+    let route = response.extensions().get::<Route>();
+    let id = response.headers().get(REQUEST_ID);
+    let told = Told {
+        method: method.as_str(),
+        route: route.map(|route| route.0),
+        path,
+        status: response.status().as_u16(),
+        request_id: id.and_then(|id| id.to_str().ok()).unwrap_or_default(),
+    };
+    app.traces.answered(trace, &told, steps);
+    response
+}
+
+async fn timed(layers: &Layers, request: Request, next: Next) -> Response {
     if !layers.app.config.server_timing {
-        return layered(&layers, request, next).await;
+        return layered(layers, request, next).await;
     }
     let started = Instant::now();
-    let answer = Box::pin(layered(&layers, request, next));
+    let answer = Box::pin(layered(layers, request, next));
     let (mut response, spent) = db::watched(answer).await;
     let (all, database) = (started.elapsed(), spent.time);
     let timing = format!(

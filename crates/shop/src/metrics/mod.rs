@@ -33,6 +33,7 @@ pub struct Metrics {
     in_flight: Gauge,
     pub connections: Gauge,
     pub refused_connections: Counter,
+    pub dropped_traces: Counter,
     orders: Family<Via, Counter>,
     jobs: Family<Job, Histogram, fn() -> Histogram>,
     logins: Family<Login, Counter>,
@@ -88,6 +89,7 @@ impl Metrics {
             in_flight: Gauge::default(),
             connections: Gauge::default(),
             refused_connections: Counter::default(),
+            dropped_traces: Counter::default(),
             orders: Family::default(),
             jobs: Family::new_with_constructor(|| Histogram::new(JOB_TIMES)),
             logins: Family::default(),
@@ -112,6 +114,11 @@ impl Metrics {
             "http_connections_refused",
             "Connections beyond MAX_CONNECTIONS or MAX_CONNECTIONS_PER_IP",
             metrics.refused_connections.clone(),
+        );
+        registry.register(
+            "traces_dropped",
+            "Traces that the collector did not take, or that it was too slow for",
+            metrics.dropped_traces.clone(),
         );
         let orders = "Orders placed since the start, by guests and by accounts";
         registry.register("orders_placed", orders, metrics.orders.clone());
@@ -202,7 +209,7 @@ impl Drop for InFlight<'_> {
 }
 
 /// Clients may invent methods; each would be a line for ever.
-fn known(method: &str) -> &'static str {
+pub(crate) fn known(method: &str) -> &'static str {
     match method {
         "GET" => "GET",
         "POST" => "POST",

@@ -4,34 +4,24 @@
 //! or who knows ([`Trouble::Unknown`], [`Trouble::Broken`]).
 
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Method, Request, header};
-use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::Client as Hyper;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
 use super::breaker::Breakers;
 use super::payment::Provider;
-use super::roots;
 use crate::app::App;
 use crate::clock::Time;
 use crate::config::Setting;
 use crate::error::{Code, Error};
+use crate::outward::{self, Connections, innermost};
 
-const CONNECT: Duration = Duration::from_secs(3);
 /// The most that is read of an answer.
 const LARGEST: usize = 1024 * 1024;
-/// Connections that wait for the next call are closed after this.
-const IDLE: Duration = Duration::from_secs(20);
-
-type Connections = Hyper<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// What this node keeps of its providers.
 #[derive(Default)]
@@ -161,7 +151,7 @@ async fn bytes_of(app: &App, call: Call<'_>) -> Result<(u16, Bytes), Trouble> {
     let connections = match app.payments.client.connections.get() {
         Some(connections) => connections,
         None => {
-            let made = connections(app).map_err(|error| not_sent(&error))?;
+            let made = outward::connections(&app.config).map_err(|error| not_sent(&error))?;
             app.payments.client.connections.get_or_init(|| made)
         }
     };
@@ -224,23 +214,6 @@ fn understand(status: u16, bytes: &[u8]) -> Result<Value, Trouble> {
     }
 }
 
-fn connections(app: &App) -> anyhow::Result<Connections> {
-    let mut tcp = HttpConnector::new();
-    tcp.set_connect_timeout(Some(CONNECT));
-    tcp.set_nodelay(true);
-    tcp.enforce_http(false);
-    let tls = roots::tls(&app.config)?;
-    let connector = hyper_rustls::HttpsConnectorBuilder::new()
-        .with_tls_config(tls)
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(tcp);
-    Ok(Hyper::builder(TokioExecutor::new())
-        .pool_idle_timeout(IDLE)
-        .pool_timer(hyper_util::rt::TokioTimer::new())
-        .build(connector))
-}
-
 fn form(fields: &[(String, String)]) -> String {
     let pairs: Vec<String> = fields
         .iter()
@@ -259,15 +232,6 @@ pub(crate) fn escaped(text: &str) -> String {
         }
         out
     })
-}
-
-/// The cause, without addresses of ours.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }
 
 impl Trouble {

@@ -22,7 +22,6 @@ pub(crate) mod providers;
 mod receive_webhook;
 mod reconcile;
 mod refund_payment;
-mod roots;
 mod schedule;
 pub(crate) mod signature;
 mod store;

@@ -53,3 +53,4 @@ mod system_000;
 mod system_001;
 mod system_002;
 mod system_003;
+mod traces;

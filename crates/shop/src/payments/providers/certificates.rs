@@ -15,8 +15,9 @@ use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
 use crate::app::App;
 use crate::error::{Code, Error, Result};
+use crate::outward;
 use crate::payments::client::{self, Trouble};
-use crate::payments::{roots, signature};
+use crate::payments::signature;
 
 /// Files that are kept, by address.
 const KEPT: usize = 16;
@@ -128,7 +129,7 @@ fn fits(app: &App, signed: &Signed<'_>, file: &[u8]) -> Option<()> {
 fn anchors(app: &App) -> Option<&[TrustAnchor<'static>]> {
     let kept = &app.payments.certificates.anchors;
     if kept.get().is_none() {
-        let all = roots::certificates(&app.config).ok()?;
+        let all = outward::certificates(&app.config).ok()?;
         let read = all.iter().filter_map(|one| {
             anchor_from_trusted_cert(one)
                 .ok()
