@@ -314,4 +314,20 @@ both! {
         shop.post("/api/v1/admin/users/999999/erase/").by(&boss).expect(404).await;
         shop.post(&format!("/api/v1/admin/users/{}/erase/", boss.id)).by(&boss).expect(409).await;
     }
+
+    /// AZ-13, PR-02
+    async fn an_erased_account_is_not_opened_again_and_is_no_admin_to_stay(shop: TestShop) {
+        let boss = shop.admin().await;
+        let alice = shop.customer("alice").await;
+        let path = |id: i64| format!("/api/v1/admin/users/{id}/");
+        shop.post(&format!("{}erase/", path(alice.id))).by(&boss).expect(204).await;
+
+        for body in [json!({"is_active": true, "role": "admin"}), json!({"is_active": true}), json!({"role": "admin"}), json!({})] {
+            assert_eq!(shop.patch(&path(alice.id)).by(&boss).json(body).expect(404).await.code(), "not_found");
+        }
+        // As it was left by a program that opened it again.
+        tamper(&shop, &format!("UPDATE users SET is_active = TRUE, role = 'admin' WHERE id = {}", alice.id)).await;
+        let refused = shop.patch(&path(boss.id)).by(&boss).json(json!({"role": "customer"})).expect(409).await;
+        assert_eq!(refused.code(), "last_admin");
+    }
 }

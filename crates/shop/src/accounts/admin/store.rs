@@ -62,16 +62,17 @@ db::record! {
         pub last_login_at: Option<Time>,
         pub created_at: Time,
         pub updated_at: Time,
+        pub erased_at: Option<Time>,
     }
 }
 
 const SELECT_USERS: &str = "\
     SELECT id, email, username, first_name, last_name, phone, role, is_active, email_verified_at, last_login_at, \
-    created_at, updated_at FROM users";
+    created_at, updated_at, erased_at FROM users";
 const COUNT_USERS: &str = "SELECT COUNT(*) FROM users";
 const FIND_USER: &str = "\
     SELECT id, email, username, first_name, last_name, phone, role, is_active, email_verified_at, last_login_at, \
-    created_at, updated_at FROM users WHERE id = $1";
+    created_at, updated_at, erased_at FROM users WHERE id = $1";
 
 #[derive(Default)]
 pub(super) struct UserFilter {
@@ -140,8 +141,8 @@ pub(in crate::accounts) async fn hold_admins(tx: &Tx) -> Result<()> {
     Ok(())
 }
 
-const HAS_OTHER_ADMIN: &str =
-    "SELECT EXISTS (SELECT 1 FROM users WHERE role = 'admin' AND is_active = TRUE AND id <> $1)";
+const HAS_OTHER_ADMIN: &str = "\
+    SELECT EXISTS (SELECT 1 FROM users WHERE role = 'admin' AND is_active = TRUE AND erased_at IS NULL AND id <> $1)";
 
 /// Would an active admin be left without this one? Only while [`hold_admins`] holds.
 pub(in crate::accounts) async fn has_other_admin(tx: &Tx, user: UserId) -> Result<bool> {

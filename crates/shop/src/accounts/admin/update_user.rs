@@ -21,7 +21,7 @@ pub(super) struct UserChange {
 /// Changes an account and returns it as it is then. Closing one ends its sessions.
 ///
 /// # Errors
-/// `last_admin` when nobody would be left who may do this.
+/// `last_admin` when nobody would be left who may do this; `not_found` also for an account that was erased.
 pub(super) async fn update_user(
     app: &App,
     by: &Admin,
@@ -33,6 +33,9 @@ pub(super) async fn update_user(
         // From here on admins come and go one at a time.
         store::hold_admins(tx).await?;
         let old = store::find_user(tx, user).await?.ok_or_else(Error::not_found)?;
+        if old.erased_at.is_some() {
+            return Err(Code::NotFound.with("This account was erased, for good."));
+        }
         let role = change.role.unwrap_or(old.role);
         let is_active = change.is_active.unwrap_or(old.is_active);
         let stays = role == Role::Admin && is_active;
