@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::account::{Account, fault};
+use super::attempts::Known;
 use super::links::{self, Purpose};
 use super::store::Credentials;
 use super::{attempts, passwords, store};
@@ -40,6 +41,7 @@ pub(super) async fn change_password(
     faults.extend(
         check_password(
             app,
+            user,
             client,
             (&account, &current),
             "old_password",
@@ -98,9 +100,10 @@ pub(super) fn new_password_faults(
 }
 
 /// What is wrong with the password in the field `attr` that is to prove who asks. A wrong one counts as a failed login,
-/// so that it cannot be guessed here either.
+/// so that it cannot be guessed here either: against this session, which others cannot lock.
 pub(super) async fn check_password(
     app: &App,
+    user: User,
     client: &Client,
     (account, stored): (&Account, &Credentials),
     attr: &str,
@@ -112,7 +115,8 @@ pub(super) async fn check_password(
     if let Some(fault) = passwords::length_fault(attr, given) {
         return Ok(Some(fault));
     }
-    let attempt = attempts::begin(app, &account.email, Some(stored), client, None).await?;
+    let known = Some(Known::Session(user.session));
+    let attempt = attempts::begin(app, &account.email, Some(stored), client, known).await?;
     let hash = Some(&*stored.password_hash);
     match app.accounts.hasher.verify(given, hash).await {
         Ok(true) => {

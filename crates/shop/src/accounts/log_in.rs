@@ -2,7 +2,7 @@
 
 use super::account::{Account, fault};
 use super::attempts::known_device::KnownDevice;
-use super::attempts::{self, Attempt};
+use super::attempts::{self, Attempt, Known};
 use super::hashing::is_outdated;
 use super::passwords;
 use super::second_factor;
@@ -62,7 +62,7 @@ async fn attempt(
 ) -> Result<SignedIn> {
     let (name, password) = judge(given)?;
     let found = store::find_credentials(&app.db.read().await?, name).await?;
-    let attempt = attempts::begin(app, name, found.as_ref(), client, device).await?;
+    let attempt = attempts::begin(app, name, found.as_ref(), client, device.map(Known::Device)).await?;
     let result = match prove(app, found.as_ref(), password).await {
         Ok(user) => {
             open(

@@ -1,7 +1,9 @@
 //! Who is signed in says the password again, before what a stolen device must not be able to do, and a code where there
-//! is a second factor. A wrong one counts as a failed login, so that it cannot be guessed here either.
+//! is a second factor. A wrong one counts as a failed login against this session, so that it cannot be guessed here
+//! either, and nobody else can lock it.
 
 use super::account::{Account, fault};
+use super::attempts::Known;
 use super::change_password::wrong_password;
 use super::{attempts, passwords, second_factor, store};
 use crate::app::App;
@@ -28,7 +30,8 @@ pub async fn prove_again(app: &App, user: User, client: &Client, proof: &Proof) 
     let account = store::account(&conn, user.id).await?;
     let found = store::credentials(&conn, user.id).await?;
     drop(conn);
-    let attempt = attempts::begin(app, &account.email, Some(&found), client, None).await?;
+    let known = Some(Known::Session(user.session));
+    let attempt = attempts::begin(app, &account.email, Some(&found), client, known).await?;
     let matches = app
         .accounts
         .hasher

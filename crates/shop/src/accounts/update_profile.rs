@@ -119,7 +119,7 @@ async fn judge(app: &App, user: User, client: &Client, update: &ProfileUpdate) -
     if let Some(other) = other {
         let given = update.current_password.as_deref();
         let whose = (&account, &current);
-        faults.extend(check_password(app, client, whose, "current_password", given).await?);
+        faults.extend(check_password(app, user, client, whose, "current_password", given).await?);
         let (taken, _) = store::names_taken(&app.db.read().await?, other, None).await?;
         faults.extend(taken.then(account::email_taken));
     }

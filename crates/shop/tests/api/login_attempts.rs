@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::support::{Answer, PASSWORD, TestShop, fresh_address};
+use crate::support::{Answer, PASSWORD, Person, TestShop, fresh_address};
 
 const LOGIN: &str = "/api/v1/auth/login/";
 const MINUTE: Duration = Duration::from_secs(60);
@@ -252,6 +252,36 @@ both! {
         lock(&shop, "bob@example.org").await;
         assert_locked(&with(&known, "bob@example.org", PASSWORD).await);
         assert_locked(&with(&known.replace('=', "=A"), "bob@example.org", PASSWORD).await);
+    }
+
+    /// AU-11
+    async fn strangers_cannot_keep_somebody_from_saying_the_password_again(shop: TestShop) {
+        let alice = shop.customer("alice").await;
+        let other = shop.sign_in(&alice.email).await;
+        let stranger = fresh_address();
+        for n in 0..5 {
+            assert_wrong(&try_from(&shop, stranger, &format!("user{n}@example.org"), "wrong password").await);
+        }
+        lock(&shop, "alice@example.org").await;
+        let change = async |by: &Person, old: &str, new: &str| {
+            let body = json!({"old_password": old, "new_password": new});
+            shop.post("/api/v1/auth/change-password/").by(by).from(stranger).json(body).send().await
+        };
+        let export = async |by: &Person, password: &str| {
+            let body = json!({"current_password": password});
+            shop.post("/api/v1/auth/profile/export/").by(by).from(stranger).json(body).send().await
+        };
+
+        // The session's own places: three wrong ones lock it, and no other.
+        for answer in [change(&alice, "wrong password", "Another-77").await, export(&alice, "wrong password").await] {
+            assert_eq!(answer.status, 400, "{}", answer.text());
+        }
+        assert_eq!(change(&alice, "wrong password", "Another-77").await.faulty(), ["old_password"]);
+        assert_locked(&change(&alice, PASSWORD, "Another-77").await);
+        assert_locked(&export(&alice, PASSWORD).await);
+        assert_locked(&try_anywhere(&shop, "alice@example.org", PASSWORD).await);
+        assert_eq!(export(&other, PASSWORD).await.status, 200);
+        assert_eq!(change(&other, PASSWORD, "Another-77").await.status, 200);
     }
 
     async fn a_burst_gets_no_more_guesses_than_a_patient_attacker(shop: TestShop) {

@@ -254,7 +254,7 @@ db::record! {
     }
 }
 
-// A device that is known has a bucket of its own, which locks nobody else.
+// A device that is known has a bucket of its own, and so has a session: they lock nobody else.
 const LOCKED_ACCOUNTS: &str = "\
     SELECT a.account_bucket AS bucket, MAX(a.user_id) AS user_id, MAX(COALESCE(u.email, a.email_key)) AS email, \
     MIN(a.at) AS since FROM login_attempts a LEFT JOIN users u ON u.id = a.user_id \

@@ -5,7 +5,8 @@
 //! that are left, and gives it back when the password was right. Who finds no place free waits until it is known what
 //! became of those that hold them: first in `gate.rs` (attempts of this node), then at the database (of all).
 //! A device on which somebody signed in before (`known_device.rs`) has places of its own for that account, so that
-//! nobody can be locked out by strangers. Sessions and refresh tokens know nothing of all this.
+//! nobody can be locked out by strangers; and so has each session, for the password that is said again in it. To use
+//! a session or a refresh token none is needed.
 
 mod gate;
 pub(super) mod known_device;
@@ -27,7 +28,7 @@ use crate::app::App;
 use crate::caller::Client;
 use crate::clock::Time;
 use crate::error::{Code, Error, Result};
-use crate::ids::{LoginAttemptId, UserId};
+use crate::ids::{LoginAttemptId, SessionId, UserId};
 use crate::{limits, transact};
 
 pub const WINDOW: Duration = Duration::from_secs(15 * 60);
@@ -68,8 +69,17 @@ struct Buckets {
     /// What is held while counting: one row for all devices of an account.
     held: String,
     account: String,
-    /// None: a known device is not counted by its address.
+    /// None: a known device or session is not counted by its address.
     address: Option<String>,
+}
+
+/// What is proven of an attempt before its password is looked at: it has places of its own then, and strangers cannot
+/// take them.
+#[derive(Clone, Copy)]
+pub(super) enum Known<'a> {
+    Device(&'a KnownDevice),
+    /// A session of the account: somebody says the password again.
+    Session(SessionId),
 }
 
 /// What is known of an attempt before its password is looked at.
@@ -89,18 +99,24 @@ pub(super) async fn begin(
     name: &str,
     found: Option<&Credentials>,
     client: &Client,
-    device: Option<&KnownDevice>,
+    known: Option<Known<'_>>,
 ) -> Result<Attempt> {
     let key = account::key(name);
-    let device = device.filter(|device| found.is_some_and(|user| user.id == device.user));
+    let own = match known {
+        Some(Known::Session(session)) => Some(format!("session:{session}")),
+        Some(Known::Device(device)) if found.is_some_and(|user| user.id == device.user) => {
+            Some(device.name())
+        }
+        _ => None,
+    };
     let held = found.map_or_else(|| of_nobody(&key), |user| of_user(user.id));
     let buckets = Buckets {
-        account: match device {
-            Some(device) => format!("{held}:{}", device.name()),
+        account: match &own {
+            Some(own) => format!("{held}:{own}"),
             None => held.clone(),
         },
         held,
-        address: device
+        address: own
             .is_none()
             .then(|| of_address(&limits::network(client.ip))),
     };
