@@ -62,7 +62,8 @@ async fn attempt(
 ) -> Result<SignedIn> {
     let (name, password) = judge(given)?;
     let found = store::find_credentials(&app.db.read().await?, name).await?;
-    let attempt = attempts::begin(app, name, found.as_ref(), client, device.map(Known::Device)).await?;
+    let attempt =
+        attempts::begin(app, name, found.as_ref(), client, device.map(Known::Device)).await?;
     let result = match prove(app, found.as_ref(), password).await {
         Ok(user) => {
             open(
