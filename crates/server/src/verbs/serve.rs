@@ -29,7 +29,14 @@ pub(super) async fn run(mut config: Config, json: bool) -> anyhow::Result<ExitCo
     if let Some(socket) = &for_metrics {
         config.metrics_bind = Some(socket.local_addr()?);
     }
-    let app = shop_at::open(config).await?;
+    let opened = tokio::select! {
+        opened = shop_at::open(config) => opened,
+        () = stopped(stop.clone()) => {
+            tracing::info!("stopped");
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    let app = opened?;
     let listener = Listener::new(socket, shop::http::router(app.clone()), &app);
     let beside = for_metrics.map(|socket| {
         let router = shop::http::metrics::router(app.clone());

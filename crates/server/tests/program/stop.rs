@@ -2,10 +2,11 @@
 
 use std::{
     io::{Read, Write},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
+    process::Stdio,
 };
 
-use crate::support::{Answer, Folder, PASSWORD, Shop, eventually, login};
+use crate::support::{Answer, Folder, PASSWORD, Shop, cartwright, eventually, login, send_signal};
 
 /// Sends the head of a sign-up and waits until the server asks for the body: it is in flight now.
 fn begin_sign_up(shop: &Shop, length: usize) -> TcpStream {
@@ -64,6 +65,34 @@ fn a_request_that_never_ends_does_not_hold_the_program_longer_than_allowed() {
 
     shop.log_line("cut off");
     assert_eq!(shop.wait().code(), Some(0));
+}
+
+#[test]
+fn it_can_be_stopped_while_it_waits_for_its_database() {
+    for signal in ["TERM", "INT"] {
+        let folder = Folder::new();
+        // Takes the connection and says nothing.
+        let database = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("postgres://shop@{}/shop", database.local_addr().unwrap());
+        let mut child = cartwright(&folder, &["serve", "--port", "0"])
+            .env("DATABASE_URL", url)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let _waits = database.accept().unwrap();
+
+        send_signal(&child, signal);
+
+        let mut log = String::new();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut log)
+            .unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{log}");
+        assert!(log.contains("stopped"), "{log}");
+    }
 }
 
 #[test]

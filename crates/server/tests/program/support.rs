@@ -146,11 +146,7 @@ impl Shop {
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill")
-            .args([format!("-{name}"), self.child.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(sent.success());
+        send_signal(&self.child, name);
     }
 
     /// The first line of the log from here on that holds these words.
@@ -211,6 +207,14 @@ impl Drop for Shop {
         let _ = self.child.wait();
         self.folder = None;
     }
+}
+
+pub(crate) fn send_signal(child: &Child, name: &str) {
+    let sent = Command::new("kill")
+        .args([format!("-{name}"), child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(sent.success());
 }
 
 pub(crate) fn connect(address: SocketAddr) -> TcpStream {

@@ -310,7 +310,6 @@ async fn filters_are_checked_all_at_once() {
         .await;
 }
 
-/// DO-13
 #[tokio::test]
 async fn a_body_that_does_not_come_keeps_nobody_out_and_is_408() {
     let settings = [
@@ -358,7 +357,6 @@ async fn a_body_that_does_not_come_keeps_nobody_out_and_is_408() {
     shop.get("/api/v1/things/7/").expect(200).await;
 }
 
-/// DO-13
 #[tokio::test]
 async fn one_client_has_only_a_part_of_the_bodies_that_are_waited_for() {
     let settings = [("MAX_REQUESTS_IN_FLIGHT", "16"), ("BODY_TIMEOUT", "300ms")];
