@@ -15,6 +15,7 @@ use deadpool_postgres::{Object, Pool};
 use self::connect::{limits, pool_of};
 pub(crate) use self::lease::Lease;
 pub(crate) use self::values::cell;
+use self::values::typed;
 use crate::migrate::{self, MigrateError, Migration};
 use crate::{DbError, FromRow, Options, PoolState, Result, Row};
 
@@ -101,7 +102,10 @@ impl Postgres {
     pub(crate) async fn by_itself(&self, sql: &str) -> Result<()> {
         let mut lease = self.lease(false).await?;
         let client = lease.client()?;
-        client.batch_execute("SET statement_timeout = 0").await?;
+        // Behind PgBouncer a session is not ours to set, and has no limit of ours.
+        if self.mode.prepared {
+            client.batch_execute("SET statement_timeout = 0").await?;
+        }
         client.batch_execute(sql).await?;
         lease.discard();
         Ok(())
@@ -130,73 +134,81 @@ impl Postgres {
         Ok(pending.iter().map(|m| m.name.to_owned()).collect())
     }
 
-    /// Each migration in a transaction of its own, behind a lock that processes share.
+    /// Each migration in a transaction of its own, one process at a time. The lock is the transaction's, so that none is
+    /// left on a connection that PgBouncer gives to others; what is pending is looked at behind it.
     pub(crate) async fn migrate(
         &self,
         known: &[Migration],
         run: &migrate::Run<'_>,
     ) -> Result<Vec<String>, MigrateError> {
-        let mut lease = self.lease(false).await?;
-        let client = lease.client()?;
-        let db = |e: tokio_postgres::Error| MigrateError::Db(e.into());
-        client
-            .batch_execute("SET statement_timeout = 0; SET lock_timeout = 0; SET client_min_messages = warning")
-            .await
-            .map_err(db)?;
-        client
-            .execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK])
-            .await
-            .map_err(db)?;
-        let names = apply_pending(client, known, run).await;
-        // The connection is closed, not returned: that frees the lock and forgets the settings.
-        lease.discard();
-        names
+        let lease = self.lease(false).await?;
+        let mut names = Vec::new();
+        // What breaks off, also by being dropped, must not go back to the pool in the middle of a transaction.
+        lease.begun.store(true, Ordering::Relaxed);
+        while let Some(name) = apply_next(lease.client()?, known, run).await? {
+            names.push(name);
+        }
+        lease.begun.store(false, Ordering::Relaxed);
+        Ok(names)
     }
 }
 
-async fn apply_pending(
+/// Applies the first pending migration and names it; `None` when there is none.
+async fn apply_next(
     client: &Object,
     known: &[Migration],
     run: &migrate::Run<'_>,
-) -> Result<Vec<String>, MigrateError> {
-    let mut names = Vec::new();
-    for migration in migrate::pending(known, &applied(client).await?, run)? {
-        let sql = migrate::expand(
-            crate::Engine::Postgres,
-            migration.sql(crate::Engine::Postgres),
-        );
-        client
-            .batch_execute(&format!("BEGIN; {};", migrate::TABLE))
+) -> Result<Option<String>, MigrateError> {
+    let begin = format!(
+        "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SET LOCAL client_min_messages = warning;
+         SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"
+    );
+    client.batch_execute(&begin).await.map_err(DbError::from)?;
+    let pending = migrate::pending(known, &applied(client).await?, run)?;
+    if let Some(migration) = pending.first() {
+        apply(client, migration, run)
             .await
             .map_err(|e| migration.failed(e.into()))?;
-        client
-            .batch_execute(&sql)
-            .await
-            .map_err(|e| migration.failed(e.into()))?;
-        let record = migration.record(run);
-        client
-            .execute_raw(migrate::RECORD, &record)
-            .await
-            .map_err(|e| migration.failed(e.into()))?;
-        client
-            .batch_execute("COMMIT")
-            .await
-            .map_err(|e| migration.failed(e.into()))?;
-        names.push(migration.name.to_owned());
     }
-    Ok(names)
+    client
+        .batch_execute("COMMIT")
+        .await
+        .map_err(|e| match pending.first() {
+            Some(migration) => migration.failed(e.into()),
+            None => MigrateError::Db(e.into()),
+        })?;
+    Ok(pending.first().map(|migration| migration.name.to_owned()))
 }
 
+async fn apply(
+    client: &Object,
+    migration: &Migration,
+    run: &migrate::Run<'_>,
+) -> Result<(), tokio_postgres::Error> {
+    let sql = migrate::expand(
+        crate::Engine::Postgres,
+        migration.sql(crate::Engine::Postgres),
+    );
+    client.batch_execute(migrate::TABLE).await?;
+    client.batch_execute(&sql).await?;
+    let record = migration.record(run);
+    client
+        .execute_typed(migrate::RECORD, &typed(&record))
+        .await
+        .map(drop)
+}
+
+/// Statements without names, which PgBouncer may give to another connection each.
 async fn applied(client: &Object) -> Result<Vec<migrate::Applied>, MigrateError> {
     let exists = client
-        .query_one("SELECT to_regclass('schema_migrations') IS NOT NULL", &[])
+        .query_typed("SELECT to_regclass('schema_migrations') IS NOT NULL", &[])
         .await
         .map_err(DbError::from)?;
-    if !exists.get::<_, bool>(0) {
+    if !exists.iter().all(|row| row.get::<_, bool>(0)) {
         return Ok(Vec::new());
     }
     let rows = client
-        .query(migrate::APPLIED, &[])
+        .query_typed(migrate::APPLIED, &[])
         .await
         .map_err(DbError::from)?;
     Ok(rows
