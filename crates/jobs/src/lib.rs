@@ -4,6 +4,9 @@
 //! committed, on whichever node takes it first, under a lease. A job that fails is tried again with growing
 //! pauses and stays in the table, with its error, when its tries are used up or no try would help. It may run more than once (a node
 //! can die between doing and saying so): what it does must bear that.
+//!
+//! Jobs are done one after the other, but for those of kinds that wait for strangers, such as mails: these have a lane
+//! of their own, or one mail server that says nothing would hold up all else.
 
 mod store;
 
@@ -16,12 +19,18 @@ use std::time::{Duration, Instant};
 use db::{Db, DbError, Tx, transact};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tracing::Instrument;
+
+use store::Kinds;
 
 /// How long a node may keep a job before another one takes it over.
 const LEASE: Duration = Duration::from_secs(60);
 /// Tries before a job is set aside.
 const TRIES: i64 = 10;
+/// So many jobs of the lane aside are done at once.
+const ASIDE: usize = 3;
 /// How often an idle runner looks for work of other nodes.
 const POLL: Duration = Duration::from_secs(1);
 
@@ -75,12 +84,22 @@ pub async fn sweep(tx: &Tx, before: i64, most: i64) -> Result<u64, DbError> {
     store::sweep(tx, before, most).await
 }
 
+#[derive(Clone, Copy, PartialEq)]
+enum Lane {
+    All,
+    /// All but what has a lane of its own.
+    Common,
+    Aside,
+}
+
 /// Runs what is due.
 #[derive(Clone)]
 pub struct Runner {
     db: Db,
     now: Now,
     kinds: HashMap<&'static str, Work>,
+    /// Kinds of the lane aside.
+    aside: Vec<&'static str>,
     periods: Vec<(&'static str, Duration)>,
     heard: Option<Heard>,
 }
@@ -91,6 +110,7 @@ impl Runner {
             db,
             now,
             kinds: HashMap::new(),
+            aside: Vec::new(),
             periods: Vec::new(),
             heard: None,
         }
@@ -124,6 +144,21 @@ impl Runner {
         self
     }
 
+    /// The same for work that may take long because it waits for others: it does not hold up other kinds.
+    #[must_use]
+    pub fn on_aside<P, F>(
+        mut self,
+        kind: &'static str,
+        work: impl Fn(P) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        P: DeserializeOwned,
+        F: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        self.aside.push(kind);
+        self.on(kind, work)
+    }
+
     /// Does `work` once a period, on one node.
     #[must_use]
     pub fn every<F>(
@@ -139,11 +174,22 @@ impl Runner {
         self.on(kind, move |(): ()| work())
     }
 
-    /// Works until `stop` is done; a job that has begun is finished first.
+    /// Works until `stop` is done; jobs that have begun are finished first.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let mut stop = std::pin::pin!(stop);
+        let (tell, told) = watch::channel(false);
+        let mut lanes = JoinSet::new();
+        lanes.spawn(self.clone().work(Lane::Common, told.clone()));
+        for _ in 0..ASIDE {
+            lanes.spawn(self.clone().work(Lane::Aside, told.clone()));
+        }
+        stop.await;
+        tell.send_replace(true);
+        while lanes.join_next().await.is_some() {}
+    }
+
+    async fn work(self, lane: Lane, mut stop: watch::Receiver<bool>) {
         loop {
-            let idle = match self.run_next().await {
+            let idle = match self.run_next(lane).await {
                 Ok(found) => !found,
                 Err(error) => {
                     tracing::warn!(%error, "the job queue cannot be read");
@@ -152,7 +198,7 @@ impl Runner {
             };
             let pause = if idle { POLL } else { Duration::ZERO };
             tokio::select! {
-                () = &mut stop => return,
+                _ = stop.wait_for(|stop| *stop) => return,
                 () = tokio::time::sleep(pause) => {}
             }
         }
@@ -164,22 +210,29 @@ impl Runner {
     /// What the database says; a failing job is no error here.
     pub async fn run_due(&self) -> Result<usize, DbError> {
         let mut done = 0;
-        while self.run_next().await? {
+        while self.run_next(Lane::All).await? {
             done += 1;
         }
         Ok(done)
     }
 
     /// Does the next job that is due, if there is one.
-    async fn run_next(&self) -> Result<bool, DbError> {
-        for (kind, _) in &self.periods {
-            store::ensure(&self.db, kind, (self.now)()).await?;
+    async fn run_next(&self, lane: Lane) -> Result<bool, DbError> {
+        let kinds = match lane {
+            Lane::All => Kinds::All,
+            Lane::Common => Kinds::AllBut(&self.aside),
+            Lane::Aside => Kinds::Only(&self.aside),
+        };
+        if lane != Lane::Aside {
+            for (kind, _) in &self.periods {
+                store::ensure(&self.db, kind, (self.now)()).await?;
+            }
         }
         let now = (self.now)();
-        if !store::is_due(&self.db, now).await? {
+        if !store::is_due(&self.db, kinds, now).await? {
             return Ok(false);
         }
-        let Some(job) = store::claim(&self.db, now, now + micros(LEASE)).await? else {
+        let Some(job) = store::claim(&self.db, kinds, now, now + micros(LEASE)).await? else {
             return Ok(false);
         };
         self.run_one(job).await?;

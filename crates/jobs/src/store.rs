@@ -1,6 +1,6 @@
 //! The SQL of the queue.
 
-use db::{Db, DbError, Engine, Tx, args, transact};
+use db::{Db, DbError, Engine, Tx, Value, args, transact};
 
 db::record! {
     pub(crate) struct Job {
@@ -15,17 +15,11 @@ const INSERT: &str =
     "INSERT INTO jobs (kind, payload, unique_key, run_at, created_at) VALUES ($1, $2, $3, $4, $4)
     ON CONFLICT (unique_key) DO NOTHING";
 const EXISTS: &str = "SELECT id FROM jobs WHERE unique_key = $1";
-const IS_DUE: &str = "SELECT id FROM jobs
-    WHERE failed_at IS NULL AND run_at <= $1 AND (leased_until IS NULL OR leased_until < $1) LIMIT 1";
-/// The one place where the engines differ: PostgreSQL has several claimants at once, SQLite one writer.
-const CLAIM: [&str; 2] = [
-    "UPDATE jobs SET leased_until = $2, attempts = attempts + 1 WHERE id = (SELECT id FROM jobs
-        WHERE failed_at IS NULL AND run_at <= $1 AND (leased_until IS NULL OR leased_until < $1)
-        ORDER BY run_at, id LIMIT 1) RETURNING id, kind, payload, attempts",
-    "UPDATE jobs SET leased_until = $2, attempts = attempts + 1 WHERE id = (SELECT id FROM jobs
-        WHERE failed_at IS NULL AND run_at <= $1 AND (leased_until IS NULL OR leased_until < $1)
-        ORDER BY run_at, id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id, kind, payload, attempts",
-];
+/// What is due at $1 and nobody's.
+const DUE: &str =
+    "failed_at IS NULL AND run_at <= $1 AND (leased_until IS NULL OR leased_until < $1)";
+/// What PostgreSQL, which has several claimants at once, adds to a claim; SQLite has one writer.
+const PASS_OVER: [&str; 2] = ["", " FOR UPDATE SKIP LOCKED"];
 // A job that took longer than its lease may be another node's by now: `attempts` tells.
 const DELETE: &str = "DELETE FROM jobs WHERE id = $1 AND attempts = $2";
 const POSTPONE: &str =
@@ -78,21 +72,57 @@ pub(crate) async fn ensure(db: &Db, kind: &str, now: i64) -> Result<(), DbError>
     Ok(())
 }
 
-pub(crate) async fn is_due(db: &Db, now: i64) -> Result<bool, DbError> {
-    Ok(db
-        .read()
-        .await?
-        .optional::<i64>(IS_DUE, args![now])
-        .await?
-        .is_some())
+/// Which jobs are looked for.
+#[derive(Clone, Copy)]
+pub(crate) enum Kinds<'k> {
+    All,
+    Only(&'k [&'static str]),
+    AllBut(&'k [&'static str]),
 }
 
-pub(crate) async fn claim(db: &Db, now: i64, leased_until: i64) -> Result<Option<Job>, DbError> {
-    let sql = match db.engine() {
-        Engine::Sqlite => CLAIM[0],
-        Engine::Postgres => CLAIM[1],
+impl Kinds<'_> {
+    /// A further condition, whose values begin with this number, and those values.
+    fn condition(self, first: usize) -> (String, Vec<Value>) {
+        let (word, kinds) = match self {
+            Kinds::Only(kinds) if !kinds.is_empty() => ("IN", kinds),
+            Kinds::AllBut(kinds) if !kinds.is_empty() => ("NOT IN", kinds),
+            Kinds::Only(_) => return (" AND 1 = 0".to_owned(), Vec::new()),
+            Kinds::All | Kinds::AllBut(_) => return (String::new(), Vec::new()),
+        };
+        let numbers: Vec<String> = (first..)
+            .take(kinds.len())
+            .map(|n| format!("${n}"))
+            .collect();
+        let values = kinds.iter().map(|kind| Value::from(*kind)).collect();
+        (format!(" AND kind {word} ({})", numbers.join(", ")), values)
+    }
+}
+
+pub(crate) async fn is_due(db: &Db, kinds: Kinds<'_>, now: i64) -> Result<bool, DbError> {
+    let (condition, values) = kinds.condition(2);
+    let sql = format!("SELECT id FROM jobs WHERE {DUE}{condition} LIMIT 1");
+    let args = [vec![now.into()], values].concat();
+    let conn = db.read().await?;
+    Ok(conn.optional::<i64>(&sql, &args).await?.is_some())
+}
+
+pub(crate) async fn claim(
+    db: &Db,
+    kinds: Kinds<'_>,
+    now: i64,
+    leased_until: i64,
+) -> Result<Option<Job>, DbError> {
+    let (condition, values) = kinds.condition(3);
+    let pass_over = match db.engine() {
+        Engine::Sqlite => PASS_OVER[0],
+        Engine::Postgres => PASS_OVER[1],
     };
-    transact!(DbError, db, tx => { tx.optional(sql, args![now, leased_until]).await })
+    let sql = format!(
+        "UPDATE jobs SET leased_until = $2, attempts = attempts + 1 WHERE id = (SELECT id FROM jobs
+        WHERE {DUE}{condition} ORDER BY run_at, id LIMIT 1{pass_over}) RETURNING id, kind, payload, attempts"
+    );
+    let args = [vec![now.into(), leased_until.into()], values].concat();
+    transact!(DbError, db, tx => { tx.optional(&sql, &args).await })
 }
 
 pub(crate) async fn delete(tx: &Tx, job: &Job) -> Result<(), DbError> {

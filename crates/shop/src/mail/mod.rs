@@ -72,7 +72,7 @@ pub async fn post(app: &App, letter: &Letter) -> anyhow::Result<()> {
 /// Adds what sends the letters of the queue.
 pub fn jobs(app: &App, runner: Runner) -> Runner {
     let app = app.clone();
-    runner.on(JOB, move |letter: Letter| {
+    runner.on_aside(JOB, move |letter: Letter| {
         let app = app.clone();
         async move { post(&app, &letter).await }
     })

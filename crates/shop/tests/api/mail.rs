@@ -84,6 +84,33 @@ both! {
         assert_eq!(mailing.after(3600).await.len(), 1, "once");
     }
 
+    async fn a_mail_server_that_says_nothing_holds_up_mails_only(mailing: MailingShop) {
+        // Connections are taken by the system, and nobody speaks.
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("smtp://{}", silent.local_addr().unwrap());
+        let mailing = MailingShop { shop: TestShop::with(mailing.shop.app.db.engine(), &[("EMAIL_URL", &url)]).await, ..mailing };
+        for _ in 0..6 {
+            mailing.write().await;
+        }
+        let count = async |sql: &str| -> i64 {
+            let conn = mailing.shop.app.db.read().await.unwrap();
+            conn.one(sql, db::args![]).await.unwrap()
+        };
+        let runner = tokio::spawn(shop::jobs(&mailing.shop.app).run(std::future::pending()));
+
+        // Sooner than one mail is given up.
+        let in_time = tokio::time::timeout(Duration::from_secs(10), async {
+            while count("SELECT COUNT(*) FROM jobs WHERE kind = 'count_orders' AND run_at > created_at AND leased_until IS NULL").await == 0
+                || count("SELECT COUNT(*) FROM jobs WHERE kind = 'mail' AND leased_until IS NOT NULL").await != 3
+            {
+                tokio::task::yield_now().await;
+            }
+        });
+        in_time.await.expect("another job is done while three mails wait");
+        assert_eq!(count("SELECT COUNT(*) FROM jobs WHERE kind = 'mail'").await, 6);
+        runner.abort();
+    }
+
     async fn what_is_rolled_back_is_not_sent(mailing: MailingShop) {
         let letter = Letter::new("alice@example.org", Template::VerifyEmail, json!({}));
         let (app, now) = (&mailing.shop.app, mailing.shop.clock.now());

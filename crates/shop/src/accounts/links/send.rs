@@ -34,7 +34,7 @@ pub(in crate::accounts) async fn enqueue(
 /// Adds what sends the links of the queue.
 pub fn jobs(app: &App, runner: Runner) -> Runner {
     let app = app.clone();
-    runner.on(JOB, move |payload: Payload| {
+    runner.on_aside(JOB, move |payload: Payload| {
         let app = app.clone();
         async move {
             match payload.link {
