@@ -208,6 +208,8 @@ fn requests_that_two_readers_could_read_in_two_ways_are_refused() {
         "GET /api/v1/livez/ HTTP/1.1\r\nHost: localhost\r\nX-Folded: a\r\n b\r\n\r\n",
         "GET /api/v1/livez/ HTTP/1.1\r\nHost : localhost\r\n\r\n",
         "GET /api/v1/health/ HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
+        "GET /api/v1/health/ HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        "GET /api/v1/health/ HTTP/1.1\r\nConnection: close\r\n\r\n",
     ] {
         assert_eq!(shop.send(request).status, 400, "{request}");
     }

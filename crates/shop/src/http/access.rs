@@ -247,14 +247,16 @@ fn is_write(method: &Method) -> bool {
 
 /// Did the request come from this shop's own pages, a listed origin, or no page at all?
 fn same_site(headers: &HeaderMap, config: &Config) -> bool {
+    let site = headers.get("sec-fetch-site");
     if let Some(origin) = headers.get(header::ORIGIN) {
         let origin = origin.to_str().unwrap_or("null");
+        // A shop may have several names; which page asks is the browser's word, which no page can write.
+        let host = origin.split_once("://").map_or("", |(_, host)| host);
         return origin.eq_ignore_ascii_case(&config.public_url)
-            || config.cors_allowed_origins.allows(origin);
+            || config.cors_allowed_origins.allows(origin)
+            || site.is_some_and(|site| site == "same-origin") && config.allows_host(host);
     }
-    headers
-        .get("sec-fetch-site")
-        .is_none_or(|site| site == "same-origin" || site == "none")
+    site.is_none_or(|site| site == "same-origin" || site == "none")
 }
 
 /// Who asks: the address behind trusted proxies, and the program.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
@@ -252,6 +252,11 @@ fn refusal(request: &Request, app: &App) -> Option<Error> {
     // Whoever watches over the process knows its address, not its name.
     if is_probe(request.uri().path()) {
         return None;
+    }
+    // RFC 9112, 3.2. Two readers could take two, also two equal ones, for different names.
+    let told = headers.get_all(header::HOST).iter().count();
+    if told > 1 || told == 0 && request.version() == Version::HTTP_11 {
+        return Some(Code::HostNotAllowed.with("Send one Host header."));
     }
     let authority = request.uri().host();
     let unknown = |host: &str| !app.config.allows_host(host);

@@ -240,6 +240,12 @@ both! {
         for (name, value) in [("origin", "https://shop.test"), ("origin", "https://front.test"), ("sec-fetch-site", "same-origin")] {
             by_cookie().header(name, value).expect(200).await;
         }
+        // `localhost` is another name of this shop: its own pages may write, those of its neighbours may not.
+        for (origin, site, status) in [
+            ("http://localhost:8000", "same-origin", 200), ("http://localhost:3000", "same-site", 403), ("https://evil.test", "same-origin", 403),
+        ] {
+            by_cookie().header("origin", origin).header("sec-fetch-site", site).expect(status).await;
+        }
         let order = shop.post("/api/v1/orders/").header("cookie", format!("cart_session={token}")).header("origin", "https://evil.test");
         assert_eq!(order.expect(403).await.code(), "csrf_failed");
         assert_eq!(count(&shop, "orders").await, 0);
