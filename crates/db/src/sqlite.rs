@@ -247,6 +247,10 @@ fn open(path: &Path) -> Result<Connection> {
 /// The writer never waits in place for another process: see [`Sqlite::open_transaction`].
 fn open_writer(path: &Path) -> Result<Connection> {
     let conn = open(path)?;
+    // SQLite opens what may not be written for reading, and says so only at the first write.
+    if conn.is_readonly("main")? {
+        return Err(DbError::other("the file may not be written"));
+    }
     conn.busy_timeout(Duration::ZERO)?;
     Ok(conn)
 }

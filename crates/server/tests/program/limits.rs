@@ -3,7 +3,9 @@
 use std::io::{Read, Write};
 use std::net::Shutdown;
 
-use crate::support::{Answer, Shop, eventually};
+use client::shop::{Ask, Server};
+
+use crate::support::{Answer, PATIENCE, Shop, eventually};
 
 const SHORT: [(&str, &str); 2] = [("HEADER_TIMEOUT", "300ms"), ("IDLE_TIMEOUT", "600ms")];
 
@@ -117,6 +119,51 @@ fn hundreds_of_silent_connections_do_not_keep_others_out() {
         statuses.iter().all(|status| *status == 0),
         "all of them were closed"
     );
+}
+
+/// They fill all the places of their address: others there are told so, those elsewhere are served.
+#[tokio::test]
+async fn hundreds_of_slow_clients_of_every_kind_keep_nobody_else_out_and_are_closed() {
+    const HEAD: &str = "GET /api/v1/livez/ HTTP/1.1\r\nHost: localhost\r\nX-Slow: ";
+    const BODY: &str = "POST /api/v1/auth/login/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+                        Content-Length: 100000\r\n\r\n{";
+    let unread = "GET /api/v1/schema/ HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(40);
+    let shop = Shop::temporary(&[
+        ("HEADER_TIMEOUT", "2s"),
+        ("IDLE_TIMEOUT", "2s"),
+        ("REQUEST_TIMEOUT", "2s"),
+        ("MAX_CONNECTIONS_PER_IP", "250"),
+        // Nobody reads it here, and a pipe is soon full.
+        ("LOG_LEVEL", "error"),
+    ]);
+    let std::net::SocketAddr::V4(address) = shop.address else {
+        panic!("{}", shop.address)
+    };
+    let mut elsewhere = Server(address).caller(1);
+
+    let mut slow: Vec<_> = (0..250)
+        .map(|n| {
+            let mut stream = shop.connect();
+            let begin = [HEAD, BODY, &unread][if n < 240 { n % 2 } else { 2 }];
+            stream.write_all(begin.as_bytes()).unwrap();
+            stream.set_nonblocking(true).unwrap();
+            stream
+        })
+        .collect();
+
+    assert_eq!(shop.get("/api/v1/livez/").status, 429);
+    let since = std::time::Instant::now();
+    while !slow.is_empty() {
+        assert!(since.elapsed() < PATIENCE, "{} are left", slow.len());
+        let served = elsewhere.send(Ask::get("health/")).await.unwrap();
+        assert_eq!(served.status, 200);
+        // Byte by byte: each is progress of a kind. Who does not read can write no more after a while.
+        slow.retain_mut(|stream| match stream.write(b"a") {
+            Ok(_) => true,
+            Err(e) => e.kind() == std::io::ErrorKind::WouldBlock,
+        });
+    }
+    assert_eq!(shop.get("/api/v1/livez/").status, 200);
 }
 
 #[test]

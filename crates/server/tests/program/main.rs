@@ -9,6 +9,7 @@
 mod bench;
 mod canary;
 mod commands;
+mod disk;
 mod durability;
 mod faults;
 mod javascript;

@@ -149,6 +149,17 @@ impl Shop {
         send_signal(&self.child, name);
     }
 
+    /// No file of the program grows further than so many bytes, or `unlimited`.
+    pub(crate) fn limits_files_to(&self, size: &str) {
+        let set = Command::new("prlimit")
+            .args(["--pid", &self.child.id().to_string()])
+            // The soft limit, which may be raised again.
+            .arg(format!("--fsize={size}:"))
+            .status()
+            .unwrap();
+        assert!(set.success());
+    }
+
     /// The first line of the log from here on that holds these words.
     pub(crate) fn log_line(&mut self, words: &str) -> String {
         loop {

@@ -2,5 +2,10 @@
 //! it can carry. Buyers order meanwhile; afterwards what they were answered is held against what is there.
 
 mod buyers;
+mod cluster;
 mod database;
+mod disk_full;
+mod overload;
 mod proxy;
+mod site;
+mod standby;

@@ -61,6 +61,11 @@ impl Proxy {
         self.plan.send_modify(|plan| plan.fault = None);
     }
 
+    /// From now on another database is behind it; connections to the one before end.
+    pub(super) fn leads_to(&self, database: SocketAddr) {
+        self.plan.send_modify(|plan| plan.database = database);
+    }
+
     /// How many orders were cut off at their COMMIT so far.
     pub(super) fn cut(&self) -> usize {
         self.cut.load(Ordering::SeqCst)
@@ -114,7 +119,8 @@ async fn carry(
     let mut database = TcpStream::connect(target).await?;
     shop.set_nodelay(true)?;
     database.set_nodelay(true)?;
-    let (mut asked, mut answered) = (Vec::new(), Vec::new());
+    // With room: a read takes no more than there is.
+    let (mut asked, mut answered) = (Vec::new(), Vec::with_capacity(1 << 16));
     let mut session = Session::default();
     let mut watched = plan.clone();
     let ends = move |plan: &Plan| plan.fault == Some(Fault::Refuse) || plan.database != target;
