@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
-use tokio::sync::{Semaphore, TryAcquireError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 use super::django_hashes;
 use super::tokens::random_bytes;
@@ -50,22 +50,60 @@ impl Hasher {
         self.work.0.load(Ordering::Relaxed)
     }
 
-    /// The hash of a new password, with its salt and parameters (PHC string).
+    /// A place in the queue, taken before anything else is done for a stranger: who finds none costs nothing.
+    ///
+    /// # Errors
+    /// `overloaded` when the queue is full.
+    pub(super) fn admit(&self) -> Result<Place> {
+        let permit =
+            Arc::clone(&self.admitted)
+                .try_acquire_owned()
+                .map_err(|error| match error {
+                    TryAcquireError::NoPermits => Code::Overloaded
+                        .with("Too many sign-ins at the moment. Try again shortly.")
+                        .retry_after(1),
+                    TryAcquireError::Closed => Error::internal(error),
+                })?;
+        Ok(Place {
+            hasher: self.clone(),
+            permit: Arc::new(permit),
+        })
+    }
+
+    /// [`Place::hash`], in a place of its own.
     ///
     /// # Errors
     /// `overloaded` when the queue is full.
     pub(super) async fn hash(&self, password: &str) -> Result<String> {
-        let (password, work) = (password.to_owned(), Arc::clone(&self.work));
+        self.admit()?.hash(password).await
+    }
+
+    /// [`Place::verify`], in a place of its own.
+    ///
+    /// # Errors
+    /// `overloaded` when the queue is full.
+    pub(super) async fn verify(&self, password: &str, stored: Option<&str>) -> Result<bool> {
+        self.admit()?.verify(password, stored).await
+    }
+}
+
+/// For one hash after the other.
+pub(super) struct Place {
+    hasher: Hasher,
+    permit: Arc<OwnedSemaphorePermit>,
+}
+
+impl Place {
+    /// The hash of a new password, with its salt and parameters (PHC string).
+    pub(super) async fn hash(&self, password: &str) -> Result<String> {
+        let (password, work) = (password.to_owned(), Arc::clone(&self.hasher.work));
         self.run(move || hash(&password, &work)).await?
     }
 
     /// Is this the password of that hash? Without a hash (nobody has that name) the answer is no, and takes as long.
-    ///
-    /// # Errors
-    /// As [`Hasher::hash`].
     pub(super) async fn verify(&self, password: &str, stored: Option<&str>) -> Result<bool> {
         let (password, stored) = (password.to_owned(), stored.map(str::to_owned));
-        let work = Arc::clone(&self.work);
+        let work = Arc::clone(&self.hasher.work);
         self.run(move || {
             let matches = verify(&password, stored.as_deref().unwrap_or(NOBODY), &work);
             matches && stored.is_some()
@@ -75,20 +113,12 @@ impl Hasher {
 
     /// The permit goes with the work: a client that hangs up does not make room before its turn.
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-        let admitted =
-            Arc::clone(&self.admitted)
-                .try_acquire_owned()
-                .map_err(|error| match error {
-                    TryAcquireError::NoPermits => Code::Overloaded
-                        .with("Too many sign-ins at the moment. Try again shortly.")
-                        .retry_after(1),
-                    TryAcquireError::Closed => Error::internal(error),
-                })?;
+        let permit = Arc::clone(&self.permit);
         let work = move || {
-            let _held = admitted;
+            let _held = permit;
             work()
         };
-        self.threads.run(work).await
+        self.hasher.threads.run(work).await
     }
 }
 
@@ -201,7 +231,7 @@ mod tests {
                     let _ = gate.lock().map(|gate| gate.recv());
                     running.fetch_sub(1, Ordering::SeqCst);
                 };
-                tokio::spawn(async move { hasher.run(work).await })
+                tokio::spawn(async move { hasher.admit()?.run(work).await })
             })
             .collect();
         while hasher.admitted.available_permits() > 0 || running.load(Ordering::SeqCst) < 2 {

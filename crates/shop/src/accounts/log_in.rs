@@ -3,7 +3,7 @@
 use super::account::{Account, fault};
 use super::attempts::known_device::KnownDevice;
 use super::attempts::{self, Attempt, Known};
-use super::hashing::is_outdated;
+use super::hashing::{Place, is_outdated};
 use super::passwords;
 use super::second_factor;
 use super::sign_in::{Adjustments, Tokens, open_session};
@@ -61,13 +61,15 @@ async fn attempt(
     device: Option<&KnownDevice>,
 ) -> Result<SignedIn> {
     let (name, password) = judge(given)?;
+    let place = app.accounts.hasher.admit()?;
     let found = store::find_credentials(&app.db.read().await?, name).await?;
     let attempt =
         attempts::begin(app, name, found.as_ref(), client, device.map(Known::Device)).await?;
-    let result = match prove(app, found.as_ref(), password).await {
+    let result = match prove(app, &place, found.as_ref(), password).await {
         Ok(user) => {
             open(
                 app,
+                place,
                 user,
                 (password, given.otp.as_deref()),
                 &attempt,
@@ -100,11 +102,12 @@ async fn attempt(
 /// The account, when the password is its own and it may sign in.
 async fn prove<'a>(
     app: &App,
+    place: &Place,
     found: Option<&'a Credentials>,
     password: &str,
 ) -> Result<&'a Credentials> {
     let stored = found.map(|user| &*user.password_hash);
-    let matches = app.accounts.hasher.verify(password, stored).await?;
+    let matches = place.verify(password, stored).await?;
     let user = found
         .filter(|user| matches && user.is_active)
         .ok_or_else(invalid_credentials)?;
@@ -116,6 +119,7 @@ async fn prove<'a>(
 
 async fn open(
     app: &App,
+    place: Place,
     user: &Credentials,
     (password, otp): (&str, Option<&str>),
     attempt: &Attempt,
@@ -124,9 +128,10 @@ async fn open(
 ) -> Result<SignedIn> {
     // A hash of another shop, or one of ours that was cheaper once.
     let renewed = match is_outdated(&user.password_hash) {
-        true => Some(app.accounts.hasher.hash(password).await?),
+        true => Some(place.hash(password).await?),
         false => None,
     };
+    drop(place);
     let now = app.clock.now();
     let (account, session) = transact!(app.db, tx => {
         if !store::note_login(tx, user, now).await? {

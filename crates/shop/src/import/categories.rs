@@ -91,7 +91,11 @@ pub async fn import_categories(
     }
 
     let total = categories.len() as u64;
-    let (mut done, mut pace, mut rest) = (0, Pace::new(20, 200), categories.as_slice());
+    let (mut done, mut pace, mut rest) = (
+        0,
+        Pace::new(app.db.engine(), 20, 200),
+        categories.as_slice(),
+    );
     while !rest.is_empty() && !options.dry_run {
         let (batch, later) = rest.split_at(pace.batch().min(rest.len()));
         rest = later;

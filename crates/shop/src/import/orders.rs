@@ -48,7 +48,7 @@ pub async fn import_orders(
         app,
         dry_run: options.dry_run,
         catalog: HashMap::new(),
-        pace: Pace::new(200, 1000),
+        pace: Pace::new(app.db.engine(), 200, 1000),
         done: 0,
     };
     let (mut batch, mut lines, mut sums) = (Vec::new(), 0, Sums::default());

@@ -1,7 +1,10 @@
-//! How much to write at once beside a server that goes on selling: as much as takes some ten milliseconds, and then
-//! nothing for as long as that took. A database that is busy or away for a moment is asked again.
+//! How much to write at once beside a server that goes on selling. SQLite has one writer at a time: as much as takes
+//! some ten milliseconds, and then nothing for as long as that took. Writers of PostgreSQL do not wait for each other.
+//! A database that is busy or away for a moment is asked again.
 
 use std::time::{Duration, Instant};
+
+use db::Engine;
 
 use crate::error::{Code, Result};
 
@@ -18,12 +21,20 @@ const WAITS: [Duration; 4] = [
 
 pub(super) struct Pace {
     batch: usize,
+    least: usize,
     most: usize,
+    rests: bool,
 }
 
 impl Pace {
-    pub(super) fn new(batch: usize, most: usize) -> Self {
-        Pace { batch, most }
+    /// From `least` rows at a time, of which fewer would not take much less time, to `most`.
+    pub(super) fn new(engine: Engine, least: usize, most: usize) -> Self {
+        Pace {
+            batch: least,
+            least,
+            most,
+            rests: engine == Engine::Sqlite,
+        }
     }
 
     /// How many to write next.
@@ -31,7 +42,7 @@ impl Pace {
         self.batch
     }
 
-    /// Waits for a transaction, then for as long as it took, and learns from it.
+    /// Waits for a transaction, then, beside other writers of SQLite, for as long as it took, and learns from it.
     pub(super) async fn keep<T, F: Future<Output = Result<T>>>(
         &mut self,
         transaction: impl Fn() -> F,
@@ -43,11 +54,13 @@ impl Pace {
         };
         let (result, took) = patiently(timed).await?;
         if took > TOO_LONG {
-            self.batch = (self.batch / 2).max(1);
+            self.batch = (self.batch / 2).max(self.least);
         } else if took < SHORT {
             self.batch = (self.batch * 2).min(self.most);
         }
-        tokio::time::sleep(took.min(TOO_LONG)).await;
+        if self.rests {
+            tokio::time::sleep(took.min(TOO_LONG)).await;
+        }
         Ok(result)
     }
 }

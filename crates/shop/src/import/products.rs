@@ -72,7 +72,7 @@ pub async fn import_products(
     let (products, mut report) = read(file, options, app.currency)?;
     let total = products.len() as u64;
     let (mut done, mut new, mut updated) = (0, 0, 0);
-    let (mut pace, mut rest) = (Pace::new(50, 400), products.as_slice());
+    let (mut pace, mut rest) = (Pace::new(app.db.engine(), 50, 400), products.as_slice());
     while !rest.is_empty() {
         let (batch, later) = rest.split_at(pace.batch().min(rest.len()));
         rest = later;

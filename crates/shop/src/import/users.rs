@@ -65,7 +65,7 @@ pub async fn import_users(
         return Ok(report);
     }
     let (mut done, mut nameless) = (0, 0);
-    let (mut pace, mut rest) = (Pace::new(20, BATCH), users.as_slice());
+    let (mut pace, mut rest) = (Pace::new(app.db.engine(), 20, BATCH), users.as_slice());
     while !rest.is_empty() {
         let (batch, later) = rest.split_at(pace.batch().min(rest.len()));
         rest = later;

@@ -430,6 +430,7 @@ both! {
 
     /// DO-06
     async fn a_flood_of_logins_is_shed(shop: TestShop) {
+        let shop = TestShop::with(shop.app.db.engine(), &[("REQUEST_TIMEOUT", "10m")]).await;
         let names: Vec<String> = (0..200).map(|n| format!("nobody{n}@example.com")).collect();
 
         let answers = join_all(names.iter().map(|name| {
