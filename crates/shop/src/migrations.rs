@@ -43,6 +43,7 @@ pub const ALL: &[Migration] = &[
     both!("0016_media"),
     both!("0017_search"),
     each!("0018_ledger"),
+    both!("0019_image_url"),
 ];
 
 #[cfg(test)]

@@ -148,10 +148,13 @@ const TOP_PRODUCTS: &str =
   FROM product_sales s LEFT JOIN products p ON p.id = s.product_id
   WHERE s.quantity > 0 ORDER BY s.quantity DESC, s.revenue_minor DESC, s.key LIMIT $1";
 
+// Who has little has little of each variant: one narrow table is gone through, not the catalog.
 const LOW_STOCK: &str =
     "SELECT p.id, p.name, p.slug, CAST(SUM(s.on_hand - s.reserved) AS BIGINT) AS stock
   FROM products p JOIN variants v ON v.product_id = p.id JOIN stock_items s ON s.variant_id = v.id
-  WHERE p.is_active = TRUE AND v.is_active = TRUE
+  WHERE p.is_active = TRUE AND v.is_active = TRUE AND p.id IN
+    (SELECT w.product_id FROM stock_items t JOIN variants w ON w.id = t.variant_id
+      WHERE t.on_hand - t.reserved < CAST($1 AS BIGINT))
   GROUP BY p.id, p.name, p.slug HAVING SUM(s.on_hand - s.reserved) < CAST($1 AS BIGINT)
   ORDER BY 4, 1 LIMIT $2";
 

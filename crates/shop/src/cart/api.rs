@@ -14,7 +14,7 @@ use crate::caller::{CartToken, Shopper};
 use crate::clock::Time;
 use crate::error::{Code, Result};
 use crate::http::access::{CART_HEADER, cart_cookie};
-use crate::http::extract::{Id, In};
+use crate::http::extract::{Given, Id, In};
 use crate::http::{Op, Routes, WithHeader, created, ok};
 use crate::ids::{CartId, CartLineId, ProductId, VariantId};
 use crate::input;
@@ -105,7 +105,7 @@ input! {
         #[also("variant")]
         variant_id: Option<VariantId>,
         /// 1 when it is left out.
-        quantity: Option<Quantity>,
+        quantity: Given<Quantity>,
     }
 }
 
@@ -126,7 +126,7 @@ async fn add(
     shopper: Shopper,
     In(body): In<AddItemIn>,
 ) -> Result<Response> {
-    let quantity = body.quantity.map_or(1, |quantity| quantity.0);
+    let quantity = body.quantity.0.map_or(1, |quantity| quantity.0);
     let item = AddItem {
         product: body.product_id,
         variant: body.variant_id,

@@ -1,7 +1,7 @@
 //! What a node remembers of the catalog: the tree of categories, how long the lists are, and what answers rest on.
 //!
 //! Writes of this node are known at once, from the marks of its transactions ([`db::Marks`]). Those of other processes
-//! are asked for once a second: the generation that every write of the catalog raises, and the movements of stock.
+//! are asked for every 0.8 seconds: the generation that every write of the catalog raises, and the movements of stock.
 
 mod others;
 mod rests_on;
@@ -26,7 +26,14 @@ use crate::error::Result;
 use crate::ids::CategoryId;
 use others::Others;
 
-const FRESH: Duration = Duration::from_secs(1);
+/// How long it is believed that no other process has written: with the asking, less than a second.
+const FRESH: Duration = Duration::from_millis(800);
+
+/// How long a count is good that stock may change, and again the answer that was made of it.
+const COUNTED: Duration = Duration::from_millis(400);
+
+/// How long an estimate is good.
+const ESTIMATED: Duration = Duration::from_secs(10);
 
 #[derive(Default)]
 pub struct Memory {
@@ -132,7 +139,8 @@ impl Snapshot {
         Ok(totals.await?)
     }
 
-    /// Facets that are remembered under `name` for a second: what is in stock changes with every order.
+    /// Facets that are remembered under `name` for a moment: what is in stock changes with every order. Estimates are
+    /// no better for being new.
     pub(super) async fn facets(
         &self,
         app: &App,
@@ -141,7 +149,7 @@ impl Snapshot {
     ) -> Result<Arc<Facets>> {
         let now = app.clock.now();
         if let Some((at, facets)) = self.facets.get(&name)
-            && now.since(at) < FRESH
+            && now.since(at) < if facets.approximate { ESTIMATED } else { COUNTED }
         {
             return Ok(facets);
         }
@@ -151,7 +159,7 @@ impl Snapshot {
     }
 
     /// A count that is remembered under `name`: until the catalog changes or, where stock or a replica that comes
-    /// late may change it, for a second.
+    /// late may change it, for a moment.
     pub(super) async fn count(
         &self,
         app: &App,
@@ -162,7 +170,7 @@ impl Snapshot {
         let now = app.clock.now();
         if let Some((at, count)) = self.counts.get(&name)
             && (!(moves_with_stock || app.config.database_read_url.is_some())
-                || now.since(at) < FRESH)
+                || now.since(at) < COUNTED)
         {
             return Ok(count);
         }

@@ -25,13 +25,18 @@ impl Schemas {
                 schemas: self,
                 properties: Map::new(),
                 required: Vec::new(),
+                is_closed: false,
             };
             describe(&mut object);
-            let (properties, required) = (object.properties, object.required);
+            let (properties, required, is_closed) =
+                (object.properties, object.required, object.is_closed);
             let mut schema = json!({"type": "object", "properties": properties});
             put_text(&mut schema, doc);
             if !required.is_empty() {
                 schema["required"] = required.into();
+            }
+            if is_closed {
+                schema["additionalProperties"] = false.into();
             }
             self.0.insert(name.to_owned(), schema);
         }
@@ -79,9 +84,15 @@ pub struct Object<'a> {
     schemas: &'a mut Schemas,
     properties: Map<String, Value>,
     required: Vec<String>,
+    is_closed: bool,
 }
 
 impl Object<'_> {
+    /// Takes no members but its properties.
+    pub fn no_others(&mut self) {
+        self.is_closed = true;
+    }
+
     pub fn property<T: Field>(&mut self, name: &str, doc: &str) {
         let name = name.trim_start_matches("r#");
         let mut schema = T::schema(self.schemas);

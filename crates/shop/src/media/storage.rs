@@ -103,7 +103,9 @@ async fn open<'a>(
         tokio::fs::create_dir_all(folder)
             .await
             .map_err(Error::internal)?;
-        LocalFileSystem::new_with_prefix(folder).map_err(away)
+        let folder = LocalFileSystem::new_with_prefix(folder).map_err(away)?;
+        // The row that refers to a file is on the disk before the answer, so the file has to be.
+        Ok(folder.with_fsync(true))
     };
     store.get_or_try_init(open).await
 }

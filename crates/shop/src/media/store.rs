@@ -2,7 +2,7 @@
 
 use db::{Conn, Tx, args};
 
-use super::File;
+use super::{File, PATH};
 use crate::clock::Time;
 use crate::error::Result;
 
@@ -15,7 +15,8 @@ const CLAIM: &str = "INSERT INTO media_files (name, format, thumbnail_format, wi
 // Who refers to files is listed in these two.
 const MARK: &str = "UPDATE media_files SET leaving = TRUE
   WHERE touched_at < $1 AND leaving = FALSE
-    AND NOT EXISTS (SELECT 1 FROM product_images i WHERE i.file = media_files.name)";
+    AND NOT EXISTS (SELECT 1 FROM product_images i WHERE i.file = media_files.name)
+    AND NOT EXISTS (SELECT 1 FROM products p WHERE p.image_url = $2 || media_files.name || '.' || media_files.format)";
 
 const LEAVING: &str =
     "SELECT name, format, thumbnail_format, width, height FROM media_files WHERE leaving = TRUE
@@ -40,7 +41,7 @@ pub(super) async fn claim(tx: &Tx, file: &File, now: Time) -> Result<bool> {
 
 /// Marks what nothing has referred to since `before`.
 pub(super) async fn mark(tx: &Tx, before: Time) -> Result<u64> {
-    Ok(tx.execute(MARK, args![before]).await?)
+    Ok(tx.execute(MARK, args![before, PATH]).await?)
 }
 
 pub(super) async fn leaving(conn: &Conn) -> Result<Vec<File>> {

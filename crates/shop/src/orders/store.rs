@@ -532,7 +532,12 @@ fn filtered(select: Select, access: &Access, filter: &Filter) -> Select {
     if let Some(user) = &filter.user {
         select = match user.parse::<i64>() {
             Ok(id) => select.filter("user_id = ?", [id.into()]),
-            Err(_) => select.filter("LOWER(email) = ?", [user.to_lowercase().into()]),
+            // Of an account, or of a guest: each part has its index.
+            Err(_) => select.filter(
+                "user_id = (SELECT id FROM users WHERE email_key = ?)
+                  OR (user_id IS NULL AND email <> '' AND LOWER(email) = ?)",
+                [user.to_lowercase().into(), user.to_lowercase().into()],
+            ),
         };
     }
     if let Some(search) = &filter.search {

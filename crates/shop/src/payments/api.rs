@@ -177,7 +177,7 @@ async fn refund(
         .as_ref()
         .map(|key| format!("{scope}:{payment}:{}", key.key));
     let asked = Asked {
-        amount_minor: body.amount.map(|amount| amount.0),
+        amount_minor: body.amount.0.map(|amount| amount.0),
         reason: body.reason.map(String::from).unwrap_or_default(),
         client_key,
     };

@@ -120,6 +120,9 @@ both! {
             (json!({"ids": [1], "price": {"percent": "1e3"}}), vec!["price.percent"]),
             (json!({}), vec!["ids", "price"]),
             (json!({"ids": vec![1; 1001], "stock": {"set": 1}}), vec!["ids"]),
+            // What is misspelt must not mean everything.
+            (json!({"filter": {"catgory": "tools"}, "price": {"percent": "-10"}}), vec!["filter.catgory"]),
+            (json!({"id": [1], "filter": {}, "price": {"sett": 1}, "stock": {"set": 1, "by": 2}}), vec!["price.sett", "stock.by", "id"]),
         ] {
             let answer = shop.post(BULK).by(&admin).json(body.clone()).expect(400).await;
             assert_eq!(answer.faulty(), faulty, "{body}");

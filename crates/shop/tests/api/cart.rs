@@ -126,7 +126,7 @@ both! {
         let mug = sell(&shop, "Mug", 1250, 100_000).await;
         let ada = Buyer::Customer(customer(&shop, "ada").await);
         ada.adds(&shop, mug, 2).expect(201).await;
-        for bad in ["0", "-1", "10000", "1.5", "\"abc\"", "1e3", "true", "[]", "{}", "2147483648", "9223372036854775808", "2147483647"] {
+        for bad in ["0", "-1", "10000", "1.5", "\"abc\"", "1e3", "true", "null", "[]", "{}", "2147483648", "9223372036854775808", "2147483647"] {
             let body = format!("{{\"product_id\": {}, \"quantity\": {bad}}}", mug.product);
             let answer = ada.sign(shop.post(ITEMS)).text(body).expect(400).await;
             assert_eq!((answer.code(), answer.faulty()), ("validation_error".into(), vec!["quantity".to_owned()]), "{bad}");

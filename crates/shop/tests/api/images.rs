@@ -361,7 +361,12 @@ both! {
         };
         remove(one, first).expect(204).await;
         assert_eq!(sweep().await, 0, "the other product shows it");
+        let address = shown(&shop, two).await["image"].clone();
+        let borrower = shop.product_with(&admin, json!({"name": "Third", "price": "1", "image_url": address})).await.id;
         shop.delete(&format!("/api/v1/products/{two}/")).by(&admin).expect(204).await;
+        assert_eq!(sweep().await, 0, "a third product names its address");
+        shop.get(&file).expect(200).await;
+        shop.delete(&format!("/api/v1/products/{borrower}/")).by(&admin).expect(204).await;
         assert_eq!(sweep().await, 1);
         shop.get(&file).expect(404).await;
         // What was taken in a moment ago may yet be shown; what was erased can come again.

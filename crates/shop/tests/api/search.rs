@@ -151,6 +151,33 @@ both! {
         shop.get(&format!("{PRODUCTS}?facets=2")).expect(400).await;
     }
 
+    async fn facets_of_very_many_are_estimated(shop: TestShop) {
+        let admin = shop.admin().await;
+        for name in ["Odd", "Even"] {
+            shop.post("/api/v1/categories/").by(&admin).json(json!({"name": name})).expect(201).await;
+        }
+        let tx = shop.app.db.begin().await.unwrap();
+        let many = "INSERT INTO products (name, slug, category_id, price_minor, created_at, updated_at)
+          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10500)
+          SELECT 'P', CAST(i AS TEXT), 1 + i % 2, 100 + i % 4, 0, 0 FROM n";
+        tx.execute(many, &[]).await.unwrap();
+        tx.execute("UPDATE generations SET value = value + 1 WHERE area = 'catalog'", &[]).await.unwrap();
+        tx.commit().await.unwrap();
+        shop.clock.advance(std::time::Duration::from_secs(1));
+
+        let page = list(&shop, "facets=1").await;
+
+        let facets = &page["facets"];
+        assert_eq!((&page["count"], &facets["approximate"]), (&json!(10_500), &json!(true)));
+        let categories = facets["category"].as_array().unwrap();
+        assert_eq!(categories.len(), 2);
+        for category in categories {
+            let count = category["count"].as_i64().unwrap();
+            assert!((5_000..=5_500).contains(&count), "{count} of 5250");
+        }
+        assert_eq!(facets["availability"], json!({"in_stock": 0, "out_of_stock": 10_500}));
+    }
+
     /// IN-03
     async fn hostile_searches_are_words_and_quick(shop: TestShop) {
         let admin = shop.admin().await;

@@ -47,6 +47,7 @@ query! {
 
 input! {
     /// Which variants, and what of them.
+    #[members(no_others)]
     pub(crate) struct BulkIn {
         /// Products with all their variants; at most 1000.
         pub(crate) ids: Option<Vec<ProductId>>,
@@ -60,6 +61,7 @@ input! {
 
 input! {
     /// As the filters of the product list.
+    #[members(no_others)]
     pub(crate) struct BulkFilter {
         pub(crate) category: Option<Key>,
         pub(crate) search: Option<Text<200>>,
@@ -73,6 +75,7 @@ input! {
 
 input! {
     /// One of the three.
+    #[members(no_others)]
     pub(crate) struct PriceChangeIn {
         pub(crate) set: Option<Price>,
         /// `-10` or `"2.5"`: at most four decimals. Halves of the smallest unit are rounded away from zero.
@@ -84,6 +87,7 @@ input! {
 
 input! {
     /// One of the two, of what can be sold.
+    #[members(no_others)]
     pub(crate) struct StockChangeIn {
         pub(crate) set: Option<Stock>,
         /// More, or less with a minus.

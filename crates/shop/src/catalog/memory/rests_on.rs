@@ -2,7 +2,7 @@
 
 use db::{Marks, Since};
 
-use super::{FRESH, current};
+use super::{COUNTED, current};
 use crate::app::App;
 use crate::clock::Time;
 use crate::error::Result;
@@ -61,7 +61,7 @@ impl Reading {
         RestsOn {
             since: self.since,
             stock,
-            until: may_lag.then(|| self.at + FRESH),
+            until: may_lag.then(|| self.at + COUNTED),
         }
     }
 }

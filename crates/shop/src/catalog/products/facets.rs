@@ -13,13 +13,15 @@ use crate::ids::CategoryId;
 
 /// Up to so many hits every count is exact; of more, the counts are those of a part of them, scaled.
 pub(super) const EXACT: usize = 10_000;
+/// How many hits that part has where it is known before that there are more.
+const PART: usize = 2_000;
 const MAX_CATEGORIES: usize = 100;
 /// Round prices between ranges.
 const MAX_BOUNDS: usize = 7;
 
 #[derive(Debug)]
 pub(crate) struct Facets {
-    pub(super) approximate: bool,
+    pub(in crate::catalog) approximate: bool,
     /// Those that hits stand in or below, with the most hits first.
     pub(super) categories: Vec<(Category, i64)>,
     pub(super) prices: Vec<PriceRange>,
@@ -111,14 +113,15 @@ pub(super) async fn facets(
     catalog
         .facets(app, name, async {
             let conn = app.db.replica().await?;
-            let hits = store::hits(&conn, app.db.engine(), filter, EXACT + 1).await?;
-            Ok(of(&hits, count, catalog))
+            let known_as_many = usize::try_from(count).is_ok_and(|count| count > EXACT);
+            let most = if known_as_many { PART } else { EXACT + 1 };
+            let hits = store::hits(&conn, app.db.engine(), filter, most).await?;
+            Ok(of(&hits, hits.len() == most, count, catalog))
         })
         .await
 }
 
-fn of(hits: &[Hit], count: i64, catalog: &Snapshot) -> Facets {
-    let approximate = hits.len() > EXACT;
+fn of(hits: &[Hit], approximate: bool, count: i64, catalog: &Snapshot) -> Facets {
     let seen = i64::try_from(hits.len()).unwrap_or(i64::MAX);
     let whole = |part: i64| match approximate {
         true => part.saturating_mul(count.max(seen)) / seen,

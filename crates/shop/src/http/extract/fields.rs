@@ -53,6 +53,26 @@ impl<T: Field> Field for Option<T> {
     }
 }
 
+/// May be left out, but is not `null`: a client that has lost the value does not mean the default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Given<T>(pub Option<T>);
+
+impl<T: Field> Field for Given<T> {
+    const OPTIONAL: bool = true;
+
+    fn read(node: &Node<'_>, reader: &mut Reader) -> Option<Self> {
+        T::read(node, reader).map(|value| Given(Some(value)))
+    }
+
+    fn absent(_: &mut Reader) -> Option<Self> {
+        Some(Given(None))
+    }
+
+    fn schema(schemas: &mut Schemas) -> Value {
+        T::schema(schemas)
+    }
+}
+
 impl<T: Field> Field for Patch<T> {
     const OPTIONAL: bool = true;
     const NULLABLE: bool = true;

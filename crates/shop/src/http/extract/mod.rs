@@ -11,7 +11,7 @@ mod query;
 mod reader;
 
 pub use body::{In, Keyed, MAX_JSON, raw_bytes};
-pub use fields::{Json, Patch, TextOr};
+pub use fields::{Given, Json, Patch, TextOr};
 pub use form::{Form, InOrForm};
 pub use if_match::IfMatch;
 pub use json::Node;

@@ -129,6 +129,21 @@ impl Reader {
         }
     }
 
+    /// For a body in which a misspelt member would do more than was meant.
+    pub fn no_others(
+        &mut self,
+        members: &[(Cow<'_, str>, Node<'_>)],
+        known: &[&str],
+    ) {
+        for (name, _) in members.iter().filter(|(name, _)| !known.contains(&&**name)) {
+            let shown: String = name.chars().take(100).collect();
+            self.within(shown, |reader| {
+                let known = known.join(", ");
+                reader.fault::<()>("unknown_member", format!("Unknown member. Known are: {known}."))
+            });
+        }
+    }
+
     /// The value, or all faults in one error.
     pub fn finish<T>(self, value: Option<T>) -> Result<T> {
         match value {
@@ -141,12 +156,14 @@ impl Reader {
 /// Declares the body of a request: the struct, its reader and its schema.
 ///
 /// Fields are read by their [`Field`] type; `Option` may be absent or null; `#[also("product")]` names other
-/// spellings; doc comments become descriptions in the API document.
+/// spellings; doc comments become descriptions in the API document. `#[members(no_others)]` above the struct refuses
+/// unknown members, which are ignored elsewhere.
 #[macro_export]
 macro_rules! input {
     (
         $(#[doc = $doc:literal])*
         $(#[derive($($derive:path),* $(,)?)])?
+        $(#[members($no_others:ident)])?
         $vis:vis struct $name:ident {
             $($(#[doc = $field_doc:literal])* $(#[also($($also:literal),+)])? $field_vis:vis $field:ident : $type:ty),* $(,)?
         }
@@ -162,11 +179,14 @@ macro_rules! input {
             ) -> Option<Self> {
                 let _members = reader.members(node)?;
                 $(let $field: Option<$type> = reader.member(_members, stringify!($field), &[$($($also),+)?]);)*
+                const _KNOWN: &[&str] = &[$(stringify!($field), $($($also,)+)?)*];
+                $(reader.$no_others(_members, _KNOWN);)?
                 Some(Self { $($field: $field?),* })
             }
 
             fn schema(schemas: &mut $crate::http::schema::Schemas) -> serde_json::Value {
                 schemas.object(stringify!($name), concat!($($doc, "\n",)* ""), |_object| {
+                    $(_object.$no_others();)?
                     $(_object.property::<$type>(stringify!($field), concat!($($field_doc, "\n",)* ""));)*
                 })
             }

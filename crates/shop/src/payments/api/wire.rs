@@ -12,6 +12,7 @@ use crate::clock::Time;
 use crate::error::Result;
 use crate::http::extract::{Field, Node, Reader};
 use crate::http::schema::{Schemas, described, put_text};
+use crate::http::extract::Given;
 use crate::ids::{OrderId, PaymentId, RefundId};
 use crate::orders::{OrderRow, PaymentMethod, PaymentStatus, Status};
 use crate::paging::Paging;
@@ -85,9 +86,10 @@ impl Field for VerifyIn {
 
 input! {
     /// Body of `POST payments/{id}/refund/`.
+    #[members(no_others)]
     pub(super) struct RefundIn {
         /// All that is left when it is left out.
-        pub(super) amount: Option<Decimal>,
+        pub(super) amount: Given<Decimal>,
         pub(super) reason: Option<Text<500>>,
     }
 }

@@ -17,6 +17,10 @@ pub(crate) fn filtered(engine: Engine, head: &str, filter: &Filter) -> Select {
       LIMIT 1 OFFSET 0)";
     const BELOW: &str = "(SELECT CAST(COALESCE(SUM(s.on_hand - s.reserved), 0) AS BIGINT) FROM variants v
       JOIN stock_items s ON s.variant_id = v.id WHERE v.product_id = p.id AND v.is_active = TRUE) < ?";
+    // Only they can be below it: found by going through one narrow table, not the catalog.
+    const MAY_BE_BELOW: &str = "p.id IN (SELECT product_id FROM variants WHERE is_active = FALSE
+      UNION ALL SELECT w.product_id FROM stock_items t JOIN variants w ON w.id = t.variant_id
+        WHERE t.on_hand - t.reserved < ?)";
     let mut select = Select::new(head);
     match filter.is_active {
         Some(true) => select = select.filter("p.is_active = TRUE", []),
@@ -51,7 +55,9 @@ pub(crate) fn filtered(engine: Engine, head: &str, filter: &Filter) -> Select {
         Some(false) => select = select.filter(&format!("NOT {STOCK}"), []),
         None => {}
     }
-    select = select.filter_some(BELOW, filter.stock_below);
+    select = select
+        .filter_some(MAY_BE_BELOW, filter.stock_below)
+        .filter_some(BELOW, filter.stock_below);
     if let Some(Matching(query)) = &filter.search {
         select = match query.as_str() {
             "" => select.filter("1 = 0", []),
