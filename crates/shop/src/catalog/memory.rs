@@ -149,7 +149,12 @@ impl Snapshot {
     ) -> Result<Arc<Facets>> {
         let now = app.clock.now();
         if let Some((at, facets)) = self.facets.get(&name)
-            && now.since(at) < if facets.approximate { ESTIMATED } else { COUNTED }
+            && now.since(at)
+                < if facets.approximate {
+                    ESTIMATED
+                } else {
+                    COUNTED
+                }
         {
             return Ok(facets);
         }

@@ -130,16 +130,15 @@ impl Reader {
     }
 
     /// For a body in which a misspelt member would do more than was meant.
-    pub fn no_others(
-        &mut self,
-        members: &[(Cow<'_, str>, Node<'_>)],
-        known: &[&str],
-    ) {
+    pub fn no_others(&mut self, members: &[(Cow<'_, str>, Node<'_>)], known: &[&str]) {
         for (name, _) in members.iter().filter(|(name, _)| !known.contains(&&**name)) {
             let shown: String = name.chars().take(100).collect();
             self.within(shown, |reader| {
                 let known = known.join(", ");
-                reader.fault::<()>("unknown_member", format!("Unknown member. Known are: {known}."))
+                reader.fault::<()>(
+                    "unknown_member",
+                    format!("Unknown member. Known are: {known}."),
+                )
             });
         }
     }
