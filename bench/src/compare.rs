@@ -3,6 +3,7 @@
 //! All are up the whole time, and idle while it is another's turn. What else the machine does in a round hits all of
 //! them alike, so ratios are taken within a round; their median and spread are what can be told elsewhere.
 
+mod cpu;
 mod report;
 mod system;
 
@@ -68,6 +69,7 @@ pub(crate) struct Options {
 /// A system that is up, with its users.
 struct Ready {
     name: String,
+    process: Option<u32>,
     target: Target,
     users: Users,
 }
@@ -118,9 +120,10 @@ async fn measure(options: &Options, systems: &mut [System]) -> Result<Report> {
         let users = target
             .users(options.conns, target.adapter.has("add"))
             .await?;
-        let name = system.name.clone();
+        let (name, process) = (system.name.clone(), system.process());
         all.push(Ready {
             name,
+            process,
             target,
             users,
         });
@@ -144,8 +147,8 @@ async fn measure(options: &Options, systems: &mut [System]) -> Result<Report> {
     for workload in &options.workloads {
         for _ in 0..options.rounds {
             for system in all.iter().filter(|system| system.can(*workload)) {
-                let measured = system.turn(*workload, options).await?;
-                report.add(*workload, &system.name, measured);
+                let (measured, cpu) = system.turn(*workload, options).await?;
+                report.add(*workload, &system.name, measured, cpu);
                 bar.inc(1);
             }
         }
@@ -160,10 +163,20 @@ impl Ready {
         needs.all(|op| self.target.adapter.has(op))
     }
 
-    async fn turn(&self, workload: Workload, options: &Options) -> Result<Measured> {
+    /// What came of it, and what it computed for it, with the time of warm-up.
+    async fn turn(
+        &self,
+        workload: Workload,
+        options: &Options,
+    ) -> Result<(Measured, Option<Duration>)> {
         let [warmup, window] = [options.warmup, options.secs].map(Duration::from_secs_f64);
-        self.target
+        let used = || self.process.and_then(cpu::used_by);
+        let before = used();
+        let measured = self
+            .target
             .measure(&self.users, workload, warmup, window)
-            .await
+            .await?;
+        let spent = used().zip(before).map(|(after, before)| after - before);
+        Ok((measured, spent))
     }
 }

@@ -1,5 +1,7 @@
 //! What a comparison found: medians of each system, ratios of each round, and how far these lie apart.
 
+use std::time::Duration;
+
 use client::adapter::Look;
 use client::load::{Measured, Workload};
 use client::stats::Counts;
@@ -20,6 +22,8 @@ struct Found {
     per_second: Vec<f64>,
     p50: Vec<f64>,
     p99: Vec<f64>,
+    /// Milliseconds that its processes computed for each.
+    cpu: Vec<f64>,
     failed: u64,
     troubles: Counts,
 }
@@ -47,7 +51,13 @@ impl Report {
         self.looks.push((name.to_owned(), op, look));
     }
 
-    pub(super) fn add(&mut self, workload: Workload, name: &str, mut measured: Measured) {
+    pub(super) fn add(
+        &mut self,
+        workload: Workload,
+        name: &str,
+        mut measured: Measured,
+        cpu: Option<Duration>,
+    ) {
         let at = match self.found.iter().position(|(known, _)| *known == workload) {
             Some(at) => at,
             None => {
@@ -67,6 +77,9 @@ impl Report {
         found.per_second.push(measured.per_second());
         found.p50.push(measured.done.percentile(0.5));
         found.p99.push(measured.done.percentile(0.99));
+        found
+            .cpu
+            .extend(cpu.map(|cpu| cpu.as_secs_f64() * 1000.0 / measured.all.max(1) as f64));
         found.failed += measured.failed + measured.sold_out;
         found.troubles.merge(measured.answers);
     }
@@ -109,6 +122,18 @@ impl Report {
                     median(&found.p50),
                     median(&found.p99)
                 );
+                if let Some(spread) = systems[0].cpu_to(found).filter(|_| at > 0) {
+                    say!(
+                        "  {:24} {:.3} ms of a processor each, {} {:.3} ms: {} times as much ({} to {})",
+                        "",
+                        median(&found.cpu),
+                        systems[0].name,
+                        median(&systems[0].cpu),
+                        times(spread.median),
+                        times(spread.low),
+                        times(spread.high)
+                    );
+                }
                 if found.failed > 0 {
                     say!("    {} FAILED: {}", found.failed, found.troubles.line());
                 }
@@ -134,7 +159,13 @@ impl Report {
             .map(|(workload, systems)| {
                 let others = systems.iter().skip(1);
                 let ratios: Map<_, _> = others
-                    .map(|other| (other.name.clone(), systems[0].to(other).json()))
+                    .map(|other| {
+                        let mut spread = systems[0].to(other).json();
+                        spread["cpu"] = systems[0]
+                            .cpu_to(other)
+                            .map_or(Value::Null, |cpu| cpu.json());
+                        (other.name.clone(), spread)
+                    })
                     .collect();
                 let each: Map<_, _> = systems
                     .iter()
@@ -161,6 +192,7 @@ impl Found {
             per_second: Vec::new(),
             p50: Vec::new(),
             p99: Vec::new(),
+            cpu: Vec::new(),
             failed: 0,
             troubles: Counts::default(),
         }
@@ -168,9 +200,28 @@ impl Found {
 
     /// Its speed as a multiple of another's.
     fn to(&self, other: &Self) -> Spread {
-        let pairs = self.per_second.iter().zip(&other.per_second);
+        Spread::of(&self.per_second, &other.per_second)
+    }
+
+    /// What another computes for each, as a multiple of what it does.
+    fn cpu_to(&self, other: &Self) -> Option<Spread> {
+        let both = !self.cpu.is_empty() && self.cpu.len() == other.cpu.len();
+        both.then(|| Spread::of(&other.cpu, &self.cpu))
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "per_second": median(&self.per_second), "rounds": self.per_second, "p50_ms": median(&self.p50),
+            "p99_ms": median(&self.p99), "cpu_ms": self.cpu, "failed": self.failed, "troubles": self.troubles.json(),
+        })
+    }
+}
+
+impl Spread {
+    fn of(above: &[f64], below: &[f64]) -> Self {
+        let pairs = above.iter().zip(below);
         let ratios: Vec<f64> = pairs
-            .map(|(ours, theirs)| ours / theirs.max(0.001))
+            .map(|(above, below)| above / below.max(0.000_001))
             .collect();
         Spread {
             median: median(&ratios),
@@ -179,15 +230,6 @@ impl Found {
         }
     }
 
-    fn json(&self) -> Value {
-        json!({
-            "per_second": median(&self.per_second), "rounds": self.per_second, "p50_ms": median(&self.p50),
-            "p99_ms": median(&self.p99), "failed": self.failed, "troubles": self.troubles.json(),
-        })
-    }
-}
-
-impl Spread {
     fn json(&self) -> Value {
         json!({"median": self.median, "low": self.low, "high": self.high})
     }

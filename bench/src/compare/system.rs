@@ -46,7 +46,7 @@ impl System {
                 folder.join("run").display()
             );
         }
-        if variant == "postgres" && place.postgres.is_empty() {
+        if variant.starts_with("postgres") && place.postgres.is_empty() {
             bail!("{name} needs --postgres URL, a server on which it may make a database.");
         }
         let scratch = place.scratch.join(number.to_string());
@@ -124,6 +124,11 @@ impl System {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok(target)
+    }
+
+    /// Its process, whose descendants are it too.
+    pub(super) fn process(&self) -> Option<u32> {
+        self.child.as_ref().and_then(Child::id)
     }
 
     /// Ends it and lets it clean up, whatever became of it.
