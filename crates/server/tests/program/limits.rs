@@ -226,6 +226,11 @@ fn a_body_that_stops_or_breaks_off_is_the_clients_fault() {
             (stopped.status, stopped.code().as_str()),
             (408, "body_timeout")
         );
+        assert!(
+            stopped.head.contains("connection: close"),
+            "{}",
+            stopped.head
+        );
         // To a client that has gone nothing can be said.
         assert!([0, 400].contains(&broken.status), "{}", broken.head);
     }

@@ -169,6 +169,11 @@ async fn layered(layers: &Layers, mut request: Request, next: Next) -> Response 
     {
         complete_allow(response.headers_mut(), asked.uri.path());
     }
+    // The rest of the body could be taken for the next request.
+    if response.status() == StatusCode::REQUEST_TIMEOUT && !asked.is_http2 {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
     let origins = &app.config.cors_allowed_origins;
     cors::allow(&mut response, asked.origin.as_ref(), origins, is_preflight);
     security_headers(response.headers_mut(), app, asked.has_token);
@@ -194,6 +199,7 @@ struct Asking {
     origin: Option<HeaderValue>,
     wants_problem_json: bool,
     has_token: bool,
+    is_http2: bool,
     client: std::net::IpAddr,
 }
 
@@ -215,6 +221,7 @@ impl Asking {
                 .into_iter()
                 .any(|value| value.contains("application/problem+json")),
             has_token: headers.contains_key(header::AUTHORIZATION),
+            is_http2: request.version() == Version::HTTP_2,
             client: access::client(headers, peer, &app.config).ip,
         }
     }
