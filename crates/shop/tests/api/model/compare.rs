@@ -83,28 +83,21 @@ impl Game {
         }
     }
 
+    /// What staff sees there.
+    pub(super) async fn shown(&self, path: &str) -> Value {
+        self.shop.get(path).by(&self.admin).expect(200).await.json()
+    }
+
     pub(super) async fn look_at(&self, order: usize) {
         let path = format!("/api/v1/orders/{}/", self.orders[order].0);
-        let shown = self
-            .shop
-            .get(&path)
-            .by(&self.admin)
-            .expect(200)
-            .await
-            .json();
+        let shown = self.shown(&path).await;
         self.same_order(order, &shown);
     }
 
     pub(super) async fn compare_all(&self) {
         for (thing, goods) in self.book.things.iter().zip(&self.goods) {
             let path = format!("/api/v1/products/{}/", goods.product);
-            let shown = self
-                .shop
-                .get(&path)
-                .by(&self.admin)
-                .expect(200)
-                .await
-                .json();
+            let shown = self.shown(&path).await;
             let seen = (&shown["price"], &shown["stock"], &shown["is_active"]);
             let meant = (
                 &json!(amount(thing.price)),

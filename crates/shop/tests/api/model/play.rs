@@ -275,13 +275,7 @@ impl Game {
         let minor = 1 + self.dice.up_to(captured + captured / 4);
         self.note(format!("staff gives {minor} of order {order} back"));
         let path = format!("/api/v1/payments/?order={}", self.orders[order].0);
-        let list = self
-            .shop
-            .get(&path)
-            .by(&self.admin)
-            .expect(200)
-            .await
-            .json();
+        let list = self.shown(&path).await;
         let counts = ["succeeded", "partially_refunded", "refunded"];
         let mut list = list["results"].as_array().unwrap().iter();
         let payment = list

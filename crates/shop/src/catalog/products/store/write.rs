@@ -20,8 +20,8 @@ const INSERT: &str =
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) RETURNING id";
 
 const UPDATE: &str =
-    "UPDATE products SET name = $2, slug = $3, description = $4, category_id = $5, image_url = $6,
-    is_active = $7, is_featured = $8, price_minor = $9 WHERE id = $1";
+    "UPDATE products SET name = $1, slug = $2, description = $3, category_id = $4, image_url = $5,
+    is_active = $6, is_featured = $7, price_minor = $8 WHERE id = $9";
 
 const SET_SLUG: &str = "UPDATE products SET slug = $2 WHERE id = $1";
 
@@ -83,44 +83,36 @@ pub(crate) struct Written<'a> {
     pub(crate) price_minor: i64,
 }
 
+impl Written<'_> {
+    /// The columns, and what a statement has behind them.
+    fn row(&self, last: impl Into<Value>) -> Vec<Value> {
+        let last: Value = last.into();
+        args_vec![
+            self.name,
+            self.slug,
+            self.description,
+            self.category,
+            self.image_url,
+            self.is_active,
+            self.is_featured,
+            self.price_minor,
+            last
+        ]
+    }
+}
+
 /// Inserts many products at once; ids in their order.
 pub(crate) async fn insert_products(
     tx: &Tx,
     products: &[Written<'_>],
     now: Time,
 ) -> Result<Vec<ProductId>> {
-    let rows: Vec<Vec<Value>> = products
-        .iter()
-        .map(|p| {
-            args_vec![
-                p.name,
-                p.slug,
-                p.description,
-                p.category,
-                p.image_url,
-                p.is_active,
-                p.is_featured,
-                p.price_minor,
-                now
-            ]
-        })
-        .collect();
+    let rows: Vec<_> = products.iter().map(|product| product.row(now)).collect();
     Ok(try_join_all(rows.iter().map(|row| tx.one(INSERT, row))).await?)
 }
 
 pub(crate) async fn update_product(tx: &Tx, id: ProductId, p: &Written<'_>) -> Result<()> {
-    let columns = args![
-        id,
-        p.name,
-        p.slug,
-        p.description,
-        p.category,
-        p.image_url,
-        p.is_active,
-        p.is_featured,
-        p.price_minor
-    ];
-    tx.execute(UPDATE, columns).await?;
+    tx.execute(UPDATE, &p.row(id)).await?;
     Ok(())
 }
 
@@ -170,22 +162,9 @@ pub(crate) async fn insert_variants(
     variants: &[(ProductId, i64, &PlannedVariant)],
     now: Time,
 ) -> Result<Vec<VariantId>> {
-    let rows: Vec<Vec<Value>> = variants
+    let rows: Vec<_> = variants
         .iter()
-        .map(|&(product, position, v)| {
-            let sku = v.sku.as_deref();
-            args_vec![
-                product,
-                position,
-                sku,
-                &v.title,
-                texts(&v.choices),
-                v.price_minor,
-                v.image,
-                v.is_active,
-                now
-            ]
-        })
+        .map(|&(product, position, variant)| variant_row(product, position, variant, now))
         .collect();
     // Answers come in the order of the rows: the first that is refused says whose SKU it was, and ends it.
     let inserted = rows
@@ -205,22 +184,31 @@ pub(crate) async fn update_variant(
     v: &PlannedVariant,
     now: Time,
 ) -> Result<()> {
-    let sku = v.sku.as_deref();
-    let columns = args![
-        id,
+    tx.execute(UPDATE_VARIANT, &variant_row(id, position, v, now))
+        .await
+        .map_err(|error| taken(error, v))?;
+    Ok(())
+}
+
+/// `first`: the product that it gets into, or itself.
+fn variant_row(
+    first: impl Into<Value>,
+    position: i64,
+    v: &PlannedVariant,
+    now: Time,
+) -> Vec<Value> {
+    let first: Value = first.into();
+    args_vec![
+        first,
         position,
-        sku,
+        v.sku.as_deref(),
         &v.title,
         texts(&v.choices),
         v.price_minor,
         v.image,
         v.is_active,
         now
-    ];
-    tx.execute(UPDATE_VARIANT, columns)
-        .await
-        .map_err(|error| taken(error, v))?;
-    Ok(())
+    ]
 }
 
 /// Erases a variant, or hides it when an order names it.
