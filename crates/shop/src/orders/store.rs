@@ -1,18 +1,13 @@
-//! All SQL of orders.
+//! SQL that writes orders and their states; what finds them, what others have to count, and whose they are is beside it.
 
-use db::{Conn, DbError, Select, Tx, Value, args, args_vec};
+use db::{Conn, DbError, Tx, Value, args, args_vec};
 use futures_util::try_join;
 
-use super::find_orders::{Access, Filter};
-use super::order::{
-    FulfillmentStatus, HistoryRow, Lifecycle, OrderLine, OrderRef, OrderRow, PaymentMethod,
-    PaymentStatus, State, Step,
-};
+use super::order::{OrderLine, OrderRow, PaymentMethod, State, Step};
 use crate::bulk::Bulk;
 use crate::clock::Time;
 use crate::error::{Code, Error, Result};
 use crate::ids::{OrderId, OrderLineId, UserId, VariantId};
-use crate::paging::{Paging, SortKey, padded, windowed};
 
 macro_rules! order_columns {
     () => {
@@ -23,21 +18,13 @@ macro_rules! order_columns {
     };
 }
 
-const SELECT_ORDERS: &str = concat!("SELECT ", order_columns!(), " FROM orders");
-const SELECT_ORDER_ID: &str = "SELECT id FROM orders";
-// Imported history has younger ids than what it tells of is old.
-const NEWEST_FIRST: &[SortKey] = &[
-    SortKey::number("created_at").desc(),
-    SortKey::number("id").desc(),
-];
-const COUNT_ORDERS: &str = "SELECT COUNT(*) FROM orders";
+mod changes;
+mod find;
+mod named;
 
-const SELECT_LINES: &str =
-    "SELECT order_id, id, product_id, variant_id, product_name, variant_title, sku, quantity,
-    shipped_quantity, price_minor, subtotal_minor, discount_minor, tax_minor FROM order_lines";
-
-const SELECT_HISTORY: &str =
-    "SELECT order_id, at, axis, from_status, to_status, actor_id, note FROM order_history";
+pub use changes::*;
+pub(super) use find::*;
+pub(super) use named::*;
 
 // A user's address is copied: what is shown of an order does not change with the account.
 const INSERT_ORDER: &str = "INSERT INTO orders (id, order_number, user_id, email, token_hash, status, lifecycle,
@@ -76,11 +63,6 @@ const SELECT_UNPAID: &str = "SELECT updated_at, id FROM orders
 const NOTE_STEP: &str = "UPDATE order_history SET note = $2
   WHERE id = (SELECT MAX(id) FROM order_history WHERE order_id = $1)";
 
-const NOTE_CHANGE: &str = "INSERT INTO order_changes (order_id) VALUES ($1)";
-const HAS_CHANGES: &str = "SELECT EXISTS (SELECT 1 FROM order_changes)";
-const LIST_CHANGES: &str = "SELECT id, order_id FROM order_changes ORDER BY id LIMIT $1";
-const FORGET_CHANGES: &str = "DELETE FROM order_changes";
-
 const SAVE_STATE: &str =
     "UPDATE orders SET status = $2, lifecycle = $3, confirmed_at = $4, payment_status = $5,
     fulfillment_status = $6, captured_minor = $7, refunded_minor = $8 WHERE id = $1";
@@ -89,96 +71,27 @@ const SHIP_LINES: &str = "UPDATE order_lines SET shipped_quantity = quantity WHE
 
 const SET_PAYMENT_METHOD: &str = "UPDATE orders SET payment_method = $2 WHERE id = $1";
 
-// Nothing, as long as the address is not verified.
-const ADOPT_GUEST_ORDERS: &str = "UPDATE orders SET user_id = $1
-  WHERE user_id IS NULL AND email <> '' AND anonymised_at IS NULL AND LOWER(email) =
-    (SELECT email_key FROM users WHERE id = $1 AND email_verified_at IS NOT NULL)";
-
-const NAMED_ORDERS_OF: &str =
-    "SELECT o.id, o.lifecycle, o.confirmed_at, o.payment_status, o.fulfillment_status,
-    o.shipping_address, o.billing_address, COALESCE(u.erased_at, 0) AS erased_at
-  FROM orders o JOIN users u ON u.id = o.user_id
-  WHERE o.user_id = $1 AND o.anonymised_at IS NULL ORDER BY o.id";
-
-const NAMED_ORDERS_OF_ERASED: &str = "SELECT o.id, o.lifecycle, o.confirmed_at, o.payment_status,
-    o.fulfillment_status, o.shipping_address, o.billing_address, u.erased_at AS erased_at
-  FROM users u JOIN orders o ON o.user_id = u.id
-  WHERE u.erased_at IS NOT NULL AND o.anonymised_at IS NULL AND o.id > $1 ORDER BY o.id LIMIT $2";
-
-const ANONYMISE_ORDER: &str =
-    "UPDATE orders SET email = '', token_hash = NULL, note = '', shipping_address = $2,
-    billing_address = $3, anonymised_at = $4 WHERE id = $1";
-
-const ANONYMISE_HISTORY: &str =
-    "UPDATE order_history SET note = '' WHERE order_id = $1 AND note <> ''";
-
 /// All statements, those that are built as filled examples.
 pub fn statements() -> Vec<String> {
-    let full = Filter {
-        status: Some(super::Status::Pending),
-        user: Some("a@example.com".into()),
-        from: Some(Time(0)),
-        until: Some(Time(1)),
-        search: Some("x".into()),
-    };
-    let access = |user, token_hash| Access::Owner { user, token_hash };
-    let (user, token) = (Some(UserId(1)), Some([0; 32]));
-    let one = |access| {
-        let order = OrderRef::Id(OrderId(1));
-        by_ref(Select::new(SELECT_ORDERS), &order, &access)
-    };
-    let mut all: Vec<String> = [
+    let fixed = [
         INSERT_ORDER,
         INSERT_STEP,
         HOLD_ORDER,
         LOCK_ORDER,
         SELECT_UNPAID,
         NOTE_STEP,
-        NOTE_CHANGE,
-        HAS_CHANGES,
-        LIST_CHANGES,
         SAVE_STATE,
         SHIP_LINES,
         SET_PAYMENT_METHOD,
-        ADOPT_GUEST_ORDERS,
-        NAMED_ORDERS_OF,
-        NAMED_ORDERS_OF_ERASED,
-        ANONYMISE_ORDER,
-        ANONYMISE_HISTORY,
-    ]
-    .map(String::from)
-    .into();
+    ];
+    let mut all: Vec<String> = [&fixed[..], named::STATEMENTS]
+        .concat()
+        .into_iter()
+        .map(String::from)
+        .collect();
     all.extend(INSERT_LINES.statements(1));
-    for select in [
-        forget_changes_sql(&[1]),
-        one(access(user, token)),
-        one(access(None, token)),
-        one(access(None, None)),
-        by_ref(
-            Select::new(SELECT_ORDER_ID),
-            &OrderRef::Number("A".into()),
-            &Access::All,
-        ),
-        filtered(Select::new(SELECT_ORDERS), &access(user, None), &full)
-            .order("created_at DESC, id DESC")
-            .window(1, 0),
-        filtered(
-            Select::new(SELECT_ORDERS),
-            &access(user, None),
-            &Filter::default(),
-        )
-        .order("created_at DESC, id DESC")
-        .window(21, 0),
-        filtered(Select::new(COUNT_ORDERS), &Access::All, &full),
-        Select::new(SELECT_LINES)
-            .filter_in("order_id", [OrderId(1)])
-            .order("order_id, id"),
-        Select::new(SELECT_HISTORY)
-            .filter_in("order_id", [OrderId(1)])
-            .order("order_id, id"),
-    ] {
-        all.push(select.sql().to_owned());
-    }
+    all.extend(find::statements());
+    all.extend(changes::statements());
     all
 }
 
@@ -320,32 +233,6 @@ pub(super) async fn note_step(tx: &Tx, order: OrderId, note: &str) -> Result<()>
     Ok(())
 }
 
-/// Tells those who keep totals that the order is not what they counted. Nobody waits for the row.
-pub(super) async fn note_change(tx: &Tx, order: OrderId) -> db::Result<()> {
-    tx.execute(NOTE_CHANGE, args![order]).await.map(drop)
-}
-
-/// Whether any change waits to be counted.
-pub async fn has_changes(conn: &Conn) -> Result<bool> {
-    Ok(conn.one(HAS_CHANGES, args![]).await?)
-}
-
-/// Changes that wait to be counted, as (change, order): oldest first, and one order perhaps several times.
-pub async fn list_changes(tx: &Tx, most: i64) -> Result<Vec<(i64, OrderId)>> {
-    Ok(tx.all(LIST_CHANGES, args![most]).await?)
-}
-
-fn forget_changes_sql(changes: &[i64]) -> Select {
-    Select::new(FORGET_CHANGES).filter_in("id", padded(changes))
-}
-
-/// They are counted in this transaction.
-pub async fn forget_changes(tx: &Tx, changes: &[i64]) -> Result<()> {
-    let delete = forget_changes_sql(changes);
-    tx.execute(delete.sql(), delete.args()).await?;
-    Ok(())
-}
-
 /// Holds the row as it is.
 pub(super) async fn lock_order(tx: &Tx, order: OrderId) -> Result<()> {
     tx.execute(LOCK_ORDER, args![order]).await?;
@@ -386,172 +273,4 @@ pub(super) async fn set_payment_method(
 ) -> Result<()> {
     tx.execute(SET_PAYMENT_METHOD, args![order, method]).await?;
     Ok(())
-}
-
-db::record! {
-    /// An order that still tells who its buyer was.
-    pub struct NamedOrder {
-        pub id: OrderId,
-        pub lifecycle: Lifecycle,
-        pub confirmed_at: Option<Time>,
-        pub payment_status: PaymentStatus,
-        pub fulfillment_status: FulfillmentStatus,
-        pub shipping_address: Option<String>,
-        pub billing_address: Option<String>,
-        /// When the buyer was erased; the beginning of time for others.
-        pub erased_at: Time,
-    }
-}
-
-impl NamedOrder {
-    pub(super) fn state(&self) -> State {
-        State {
-            lifecycle: self.lifecycle,
-            confirmed: self.confirmed_at.is_some(),
-            payment: self.payment_status,
-            fulfillment: self.fulfillment_status,
-        }
-    }
-
-    /// To ship to and to bill.
-    pub(super) fn addresses(&self) -> [Option<&str>; 2] {
-        [
-            self.shipping_address.as_deref(),
-            self.billing_address.as_deref(),
-        ]
-    }
-}
-
-/// Gives the user what was placed as a guest under their verified address.
-pub(super) async fn adopt_guest_orders(tx: &Tx, user: UserId) -> Result<()> {
-    tx.execute(ADOPT_GUEST_ORDERS, args![user]).await?;
-    Ok(())
-}
-
-pub(super) async fn named_orders_of(conn: &Conn, user: UserId) -> Result<Vec<NamedOrder>> {
-    Ok(conn.all(NAMED_ORDERS_OF, args![user]).await?)
-}
-
-/// By id, of people who are erased.
-pub(super) async fn named_orders_of_erased(
-    conn: &Conn,
-    after: OrderId,
-    most: i64,
-) -> Result<Vec<NamedOrder>> {
-    Ok(conn.all(NAMED_ORDERS_OF_ERASED, args![after, most]).await?)
-}
-
-/// Leaves the country of its addresses.
-pub(super) async fn anonymise(
-    tx: &Tx,
-    order: OrderId,
-    shipping: Option<String>,
-    billing: Option<String>,
-    now: Time,
-) -> Result<()> {
-    tx.execute(ANONYMISE_ORDER, args![order, shipping, billing, now])
-        .await?;
-    tx.execute(ANONYMISE_HISTORY, args![order]).await?;
-    Ok(())
-}
-
-pub(super) async fn find_order(
-    conn: &Conn,
-    order: &OrderRef,
-    access: &Access,
-) -> Result<Option<OrderRow>> {
-    let select = by_ref(Select::new(SELECT_ORDERS), order, access);
-    Ok(conn.optional(select.sql(), select.args()).await?)
-}
-
-pub(super) async fn find_order_id(
-    conn: &Conn,
-    order: &OrderRef,
-    access: &Access,
-) -> Result<Option<OrderId>> {
-    let select = by_ref(Select::new(SELECT_ORDER_ID), order, access);
-    Ok(conn.optional(select.sql(), select.args()).await?)
-}
-
-/// Newest first.
-pub(super) async fn list_orders(
-    conn: &Conn,
-    access: &Access,
-    filter: &Filter,
-    paging: &Paging,
-) -> Result<Vec<OrderRow>> {
-    let select = filtered(Select::new(SELECT_ORDERS), access, filter);
-    Ok(windowed(select, NEWEST_FIRST, paging)?.all(conn).await?)
-}
-
-pub(super) async fn count_orders(conn: &Conn, access: &Access, filter: &Filter) -> Result<i64> {
-    Ok(filtered(Select::new(COUNT_ORDERS), access, filter)
-        .one(conn)
-        .await?)
-}
-
-pub(super) async fn list_lines(conn: &Conn, orders: &[OrderId]) -> Result<Vec<OrderLine>> {
-    let select = Select::new(SELECT_LINES).filter_in("order_id", padded(orders));
-    Ok(select.order("order_id, id").all(conn).await?)
-}
-
-pub(super) async fn list_history(conn: &Conn, orders: &[OrderId]) -> Result<Vec<HistoryRow>> {
-    let select = Select::new(SELECT_HISTORY).filter_in("order_id", padded(orders));
-    Ok(select.order("order_id, id").all(conn).await?)
-}
-
-fn by_ref(select: Select, order: &OrderRef, access: &Access) -> Select {
-    let select = match order {
-        OrderRef::Id(id) => select.filter("id = ?", [(*id).into()]),
-        OrderRef::Number(number) => select.filter("order_number = ?", [number.into()]),
-    };
-    owned(select, access)
-}
-
-/// Only what the caller may see; a row of somebody else is not found.
-fn owned(select: Select, access: &Access) -> Select {
-    match access {
-        Access::All => select,
-        // Only what is asked for: an OR with nothing on one side hides the index from both planners.
-        Access::Owner { user, token_hash } => match (*user, *token_hash) {
-            (Some(user), Some(hash)) => {
-                select.filter("user_id = ? OR token_hash = ?", [user.into(), hash.into()])
-            }
-            (Some(user), None) => select.filter("user_id = ?", [user.into()]),
-            (None, Some(hash)) => select.filter("token_hash = ?", [hash.into()]),
-            (None, None) => select.filter("1 = 0", []),
-        },
-    }
-}
-
-fn filtered(select: Select, access: &Access, filter: &Filter) -> Select {
-    let mut select = owned(select, access)
-        .filter_some("status = ?", filter.status)
-        .filter_some("created_at >= ?", filter.from)
-        .filter_some("created_at < ?", filter.until);
-    if let Some(user) = &filter.user {
-        select = match user.parse::<i64>() {
-            Ok(id) => select.filter("user_id = ?", [id.into()]),
-            // Of an account, or of a guest: each part has its index.
-            Err(_) => select.filter(
-                "user_id = (SELECT id FROM users WHERE email_key = ?)
-                  OR (user_id IS NULL AND email <> '' AND LOWER(email) = ?)",
-                [user.to_lowercase().into(), user.to_lowercase().into()],
-            ),
-        };
-    }
-    if let Some(search) = &filter.search {
-        let pattern = format!("%{}%", escape_like(&search.to_lowercase()));
-        select = select.filter(
-            r"LOWER(order_number) LIKE ? ESCAPE '\' OR LOWER(email) LIKE ? ESCAPE '\' OR LOWER(external_id) LIKE ? ESCAPE '\'",
-            [Value::from(&pattern), Value::from(&pattern), Value::from(&pattern)],
-        );
-    }
-    select
-}
-
-fn escape_like(text: &str) -> String {
-    text.replace('\\', r"\\")
-        .replace('%', r"\%")
-        .replace('_', r"\_")
 }
