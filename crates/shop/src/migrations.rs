@@ -44,6 +44,7 @@ pub const ALL: &[Migration] = &[
     both!("0017_search"),
     each!("0018_ledger"),
     both!("0019_image_url"),
+    both!("0020_late_refunds"),
 ];
 
 #[cfg(test)]

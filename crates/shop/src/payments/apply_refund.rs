@@ -3,11 +3,12 @@
 use db::Tx;
 use futures_util::try_join;
 
+use super::late_refund;
 use super::payment::{Fact, Heard, Payment, PaymentState, Refund, RefundReport, RefundState};
 use super::store::{self, Entry, NewRefund};
 use super::{random_key, schedule};
 use crate::clock::Time;
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::events::{self, Event};
 use crate::orders::{self, OrderRow};
 
@@ -29,7 +30,7 @@ pub(crate) async fn apply_refund(
     told: Told<'_>,
 ) -> Result<bool> {
     let now = told.now;
-    let (order, payment, refund) = try_join!(
+    let (order, payment, refund, all) = try_join!(
         orders::hold_order(tx, payment.order_id, now),
         store::hold(tx, payment.id, now),
         store::find_refund_told(
@@ -38,7 +39,9 @@ pub(crate) async fn apply_refund(
             report.refund_id.as_deref(),
             told.request_key
         ),
+        store::refunds_of(tx, payment.id),
     )?;
+    let others = others(&all, refund.as_ref());
     let id = report.refund_id.as_deref().unwrap_or_default();
     let fits = |minor: i64| {
         report
@@ -60,19 +63,21 @@ pub(crate) async fn apply_refund(
         (Some(refund), RefundState::Succeeded) if refund.status != RefundState::Succeeded => {
             let again = refund.status == RefundState::Failed;
             if again && !store::claim_refund(tx, payment.id, refund.amount_minor, now).await? {
-                // Another has the claim and may be refused yet: then this one counts.
-                let all = store::refunds_of(tx, payment.id).await?;
-                if all.iter().any(|one| one.status == RefundState::Pending) {
-                    return Err(Error::from(Code::DependencyUnavailable).retry_after(60));
+                if late_refund::may_count(&others) {
+                    return late_refund::keep(tx, &refund, report, now).await;
                 }
-                return alert(tx, &payment, id, "a refund beyond what was captured", told).await;
+                return alert(tx, &payment, id, BEYOND, told).await;
             }
-            done(tx, &order, &payment, &refund, report, told).await
+            done(tx, &order, &payment, &refund, report, told).await?;
+            late_refund::count(tx, &payment, &others, told).await
         }
         (Some(refund), RefundState::Failed) if refund.status == RefundState::Pending => {
-            refused(tx, &payment, &refund, report, told).await
+            refused(tx, &payment, &refund, report, told).await?;
+            late_refund::count(tx, &payment, &others, told).await
         }
-        (Some(refund), RefundState::Failed) if refund.status == RefundState::Succeeded => {
+        (Some(refund), RefundState::Failed)
+            if refund.status == RefundState::Succeeded || refund.late_success_at.is_some() =>
+        {
             alert(
                 tx,
                 &payment,
@@ -97,12 +102,22 @@ pub(crate) async fn apply_refund(
             Ok(true)
         }
         (Some(_), _) => Ok(false),
-        (None, RefundState::Succeeded) => made_elsewhere(tx, &order, &payment, report, told).await,
+        (None, RefundState::Succeeded) => {
+            made_elsewhere(tx, &order, &payment, &others, report, told).await
+        }
         (None, _) => Ok(false),
     }
 }
 
-async fn done(
+pub(super) const BEYOND: &str = "a refund beyond what was captured";
+
+/// The refunds of the payment but the one that is told of.
+fn others<'a>(all: &'a [Refund], told_of: Option<&Refund>) -> Vec<&'a Refund> {
+    let own = told_of.map(|refund| refund.id);
+    all.iter().filter(|one| Some(one.id) != own).collect()
+}
+
+pub(super) async fn done(
     tx: &Tx,
     order: &OrderRow,
     payment: &Payment,
@@ -192,6 +207,7 @@ async fn made_elsewhere(
     tx: &Tx,
     order: &OrderRow,
     payment: &Payment,
+    others: &[&Refund],
     report: &RefundReport,
     told: Told<'_>,
 ) -> Result<bool> {
@@ -199,13 +215,18 @@ async fn made_elsewhere(
         return Ok(false);
     };
     let fits = money.currency == payment.currency && money.minor > 0;
-    if !fits || !store::claim_refund(tx, payment.id, money.minor, told.now).await? {
-        return alert(tx, payment, id, "a refund beyond what was captured", told).await;
+    let claimed = fits && store::claim_refund(tx, payment.id, money.minor, told.now).await?;
+    let waits = !claimed && fits && late_refund::may_count(others);
+    if !claimed && !waits {
+        return alert(tx, payment, id, BEYOND, told).await;
     }
     let key = random_key()?;
     let new = NewRefund {
         payment: payment.id,
-        status: RefundState::Pending,
+        status: match waits {
+            true => RefundState::Failed,
+            false => RefundState::Pending,
+        },
         minor: money.minor,
         request_key: &key,
         client_key: None,
@@ -215,7 +236,10 @@ async fn made_elsewhere(
         next_check_at: None,
     };
     let refund = store::insert_refund(tx, &new, told.now).await?;
-    done(tx, order, payment, &refund, report, told).await
+    match waits {
+        true => late_refund::keep(tx, &refund, report, told.now).await,
+        false => done(tx, order, payment, &refund, report, told).await,
+    }
 }
 
 pub(super) async fn refunded(

@@ -16,6 +16,7 @@ mod breaker;
 mod client;
 mod give_back;
 mod initiate_payment;
+mod late_refund;
 mod payment;
 mod provider;
 pub(crate) mod providers;

@@ -103,6 +103,9 @@ db::record! {
         pub checks: i64,
         /// When the provider is asked again, or one that was refused is tried anew.
         pub next_check_at: Option<Time>,
+        /// When the provider told that it made one that it had refused, while another had the claim: it counts when that
+        /// one is refused in its turn.
+        pub late_success_at: Option<Time>,
         pub created_at: Time,
         pub updated_at: Time,
     }

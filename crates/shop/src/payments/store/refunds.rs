@@ -35,6 +35,8 @@ macro_rules! refund_columns {
             $table,
             "next_check_at, ",
             $table,
+            "late_success_at, ",
+            $table,
             "created_at, ",
             $table,
             "updated_at"
@@ -72,10 +74,11 @@ const REFUND_BY_PROVIDER: &str = concat!(
     ORDER BY CASE WHEN request_key = CAST($3 AS TEXT) THEN 0 ELSE 1 END, id LIMIT 1"
 );
 // A provider's id stays with the refund that had it first.
-const SAVE_REFUND: &str = "UPDATE refunds SET status = $2, note = $4, next_check_at = $5, updated_at = $6,
+const SAVE_REFUND: &str = "UPDATE refunds SET status = $2, note = $4, next_check_at = $5, updated_at = $6, late_success_at = NULL,
     provider_refund_id = CASE WHEN EXISTS (SELECT 1 FROM refunds o WHERE o.payment_id = refunds.payment_id
       AND o.provider_refund_id = CAST($3 AS TEXT) AND o.id <> $1)
       THEN provider_refund_id ELSE COALESCE(CAST($3 AS TEXT), provider_refund_id) END WHERE id = $1";
+const NOTE_LATE_SUCCESS: &str = "UPDATE refunds SET late_success_at = $2 WHERE id = $1";
 // Whoever moves the date looks at it; nobody else does.
 const SCHEDULE_REFUND: &str = "UPDATE refunds SET checks = checks + 1, next_check_at = $3 WHERE id = $1 AND next_check_at = $2";
 
@@ -104,6 +107,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     REFUND_BY_CLIENT_KEY,
     REFUND_BY_PROVIDER,
     SAVE_REFUND,
+    NOTE_LATE_SUCCESS,
     SCHEDULE_REFUND,
     DUE_REFUNDS,
     REFUNDS_OF,
@@ -203,6 +207,12 @@ pub(crate) async fn save_refund(
         args![id, status, provider_refund_id, note, next_check_at, now],
     )
     .await?;
+    Ok(())
+}
+
+/// That the provider made it after all, while another had the claim; None: no more.
+pub(crate) async fn note_late_success(tx: &Tx, id: RefundId, at: Option<Time>) -> Result<()> {
+    tx.execute(NOTE_LATE_SUCCESS, args![id, at]).await?;
     Ok(())
 }
 

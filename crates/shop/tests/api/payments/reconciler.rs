@@ -111,6 +111,25 @@ both! {
         s.all_is_well().await;
     }
 
+    async fn a_sweep_that_takes_long_ends_and_the_next_one_goes_on(s: Four) {
+        let mut orders = Vec::new();
+        for _ in 0..20 {
+            let (order, reference) = s.begun(P::Stripe).await;
+            s.buyer_pays(P::Stripe, &reference);
+            orders.push(order);
+        }
+        s.shop.clock.advance(Duration::from_secs(121));
+        // One, two, four, and then eight at once, which begin before the time is over and end behind it.
+        s.stripe.takes(&s.shop.clock, Duration::from_secs(2));
+        assert_eq!(shop::payments::reconcile(&s.shop.app).await.unwrap(), 15);
+        assert_eq!(s.asked_of(P::Stripe).await, 15);
+        assert_eq!(shop::payments::reconcile(&s.shop.app).await.unwrap(), 5);
+        for order in &orders {
+            assert_eq!(s.stands(order).await, paid());
+        }
+        s.all_is_well().await;
+    }
+
     async fn two_nodes_ask_for_a_payment_once(s: Four) {
         let (order, reference) = s.begun(P::Razorpay).await;
         s.buyer_pays(P::Razorpay, &reference);

@@ -4,12 +4,43 @@ use db::Engine;
 use serde_json::{Value, json};
 
 use super::four::{
-    ALL, Four, P, bkash_event, hmac, razorpay_event, stripe_event, stripe_signature,
+    ALL, Event, Four, P, bkash_event, hmac, razorpay_event, stripe_event, stripe_signature,
 };
 use super::{code, paid, words};
 use crate::shopping::at_once;
 use crate::support::TestShop;
 use crate::support::providers::{Fault, bkash, paypal, razorpay, stripe};
+
+fn no() -> Fault {
+    Fault::Say(400, "{}".into())
+}
+
+impl Four {
+    /// A paid order, a refund of it that the provider refused, and another of which nothing is known yet; and the event
+    /// that a refund was made all the same: the first one, or that of `receipt`.
+    async fn refused_and_made(&self, receipt: Option<&str>) -> (Value, Value, Event) {
+        let (order, reference) = self.begun(P::Razorpay).await;
+        self.buyer_pays(P::Razorpay, &reference);
+        let paid = self.event(P::Razorpay, &reference, "e1");
+        self.send(P::Razorpay, &paid).expect(200).await;
+        let payment = self.payment_id(&order).await;
+        for fault in [no(), Fault::Say(500, "{}".into())] {
+            self.razorpay.fails("/refund", fault);
+            self.refund(&payment, json!({})).expect(502).await;
+        }
+        let sql = "SELECT request_key FROM refunds WHERE status = 'failed'";
+        let conn = self.shop.app.db.read().await.unwrap();
+        let key: String = conn.one(sql, db::args![]).await.unwrap();
+        let paid = {
+            let book = self.razorpay.state.book.lock().unwrap();
+            book.payments.keys().next().unwrap().clone()
+        };
+        let made = json!({"event": "refund.processed", "payload": {"refund": {"entity": {
+            "id": "rfnd_late", "entity": "refund", "amount": 1250, "currency": "BDT", "payment_id": paid,
+            "receipt": receipt.unwrap_or(&key), "status": "processed"}}}});
+        (order, payment, razorpay_event(&made.to_string(), "late"))
+    }
+}
 
 both! {
     /// WH-01
@@ -329,32 +360,44 @@ both! {
         assert_eq!(s.number("SELECT COUNT(*) FROM provider_events").await, 1);
     }
 
-    async fn a_refused_refund_that_succeeds_late_waits_for_its_successor(s: Four) {
-        let (order, reference) = s.begun(P::Razorpay).await;
-        s.buyer_pays(P::Razorpay, &reference);
-        s.send(P::Razorpay, &s.event(P::Razorpay, &reference, "e1")).expect(200).await;
-        let payment = s.payment_id(&order).await;
-        let no = || Fault::Say(400, "{}".into());
-        for fault in [no(), Fault::Say(500, "{}".into())] {
-            s.razorpay.fails("/refund", fault);
-            s.refund(&payment, json!({})).expect(502).await;
-        }
-        let key: String = s.shop.app.db.read().await.unwrap()
-            .one("SELECT request_key FROM refunds WHERE status = 'failed'", db::args![]).await.unwrap();
-        let paid = s.razorpay.state.book.lock().unwrap().payments.keys().next().unwrap().clone();
-        let done = json!({"event": "refund.processed", "payload": {"refund": {"entity": {
-            "id": "rfnd_late", "entity": "refund", "amount": 1250, "currency": "BDT", "payment_id": paid, "receipt": key,
-            "status": "processed"}}}}).to_string();
-        let late = razorpay_event(&done, "late");
-        assert_eq!(code(&s.send(P::Razorpay, &late).expect(503).await), "dependency_unavailable");
+    async fn a_refused_refund_that_succeeds_late_counts_when_its_successor_is_refused(s: Four) {
+        let (order, payment, late) = s.refused_and_made(None).await;
+        s.send(P::Razorpay, &late).expect(200).await;
+        s.send(P::Razorpay, &late).expect(200).await;
         assert_eq!(s.number("SELECT refunded_minor FROM orders").await, 0);
+        s.all_is_well().await;
 
+        // The provider never tells it again.
         s.razorpay.fails("/refund", no());
         s.shop.clock.advance(std::time::Duration::from_secs(121));
         s.jobs().await;
-        s.send(P::Razorpay, &late).expect(200).await;
         assert_eq!(s.stands(&order).await.1, "refunded");
         assert_eq!(s.facts(&order).await, words(&["captured", "refund_failed", "refund_failed", "refunded"]));
+        s.refund(&payment, json!({})).expect(409).await;
+        s.all_is_well().await;
+    }
+
+    async fn a_refund_made_twice_over_is_flagged_when_that_is_sure(s: Four) {
+        let (order, _, late) = s.refused_and_made(None).await;
+        s.send(P::Razorpay, &late).expect(200).await;
+        s.shop.clock.advance(std::time::Duration::from_secs(121));
+        s.jobs().await;
+        assert_eq!(s.stands(&order).await.1, "refunded");
+        assert_eq!(s.facts(&order).await, words(&["captured", "refund_failed", "refunded", "flagged"]));
+        assert_eq!(s.number("SELECT COUNT(*) FROM outbox WHERE topic = 'payment.flagged'").await, 1);
+        s.all_is_well().await;
+    }
+
+    async fn a_refund_made_at_the_provider_waits_for_the_one_that_is_open(s: Four) {
+        let (order, _, made) = s.refused_and_made(Some("of_nobody")).await;
+        s.send(P::Razorpay, &made).expect(200).await;
+        assert_eq!(s.number("SELECT refunded_minor FROM orders").await, 0);
+        s.all_is_well().await;
+        s.razorpay.fails("/refund", no());
+        s.shop.clock.advance(std::time::Duration::from_secs(121));
+        s.jobs().await;
+        assert_eq!(s.stands(&order).await.1, "refunded");
+        assert_eq!(s.number("SELECT refunded_minor FROM payments").await, 1250);
         s.all_is_well().await;
     }
 

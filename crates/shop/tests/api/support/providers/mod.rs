@@ -17,6 +17,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
+use shop::clock::Clock;
 use tokio::net::TcpListener;
 
 /// What goes wrong with a call.
@@ -76,6 +77,8 @@ impl Book {
 pub struct State {
     pub book: Mutex<Book>,
     faults: Mutex<Vec<(String, Fault)>>,
+    /// How long each answer takes by this clock.
+    takes: Mutex<Option<(Clock, Duration)>>,
     /// `METHOD path` of each request.
     seen: Mutex<Vec<String>>,
     /// What did not fit the description.
@@ -92,6 +95,7 @@ impl State {
         State {
             book: Mutex::default(),
             faults: Mutex::default(),
+            takes: Mutex::default(),
             seen: Mutex::default(),
             complaints: Mutex::default(),
             descriptions: descriptions.iter().map(read).collect(),
@@ -197,6 +201,11 @@ impl StandIn {
             .push((part.to_owned(), fault));
     }
 
+    /// From now on each answer takes so long by the clock of the shop.
+    pub fn takes(&self, clock: &Clock, time: Duration) {
+        *self.state.takes.lock().unwrap() = Some((clock.clone(), time));
+    }
+
     /// How many requests had this in `METHOD path`.
     pub fn count(&self, part: &str) -> usize {
         self.state
@@ -241,6 +250,9 @@ async fn serve(
         .lock()
         .unwrap()
         .push(format!("{} {}", asked.method, asked.path));
+    if let Some((clock, time)) = &*state.takes.lock().unwrap() {
+        clock.advance(*time);
+    }
     let fault = {
         let mut faults = state.faults.lock().unwrap();
         let at = faults

@@ -1,0 +1,60 @@
+//! A refund that the provider made after it had refused it, or that somebody made there, while another refund has the
+//! claim: it is kept, and counts when the other is refused in its turn.
+
+use db::Tx;
+
+use super::apply_refund::{BEYOND, Told, alert, done};
+use super::payment::{Payment, Refund, RefundReport, RefundState};
+use super::store;
+use crate::clock::Time;
+use crate::error::Result;
+use crate::orders;
+
+/// Another is open, whose claim may become free.
+pub(super) fn may_count(others: &[&Refund]) -> bool {
+    others
+        .iter()
+        .any(|other| other.status == RefundState::Pending)
+}
+
+pub(super) async fn keep(
+    tx: &Tx,
+    refund: &Refund,
+    report: &RefundReport,
+    now: Time,
+) -> Result<bool> {
+    const WHY: &str = "made after all; it counts when the refund in its place is refused";
+    let (id, state) = (report.refund_id.as_deref(), RefundState::Failed);
+    store::save_refund(tx, refund.id, state, id, WHY, None, now).await?;
+    store::note_late_success(tx, refund.id, Some(now)).await?;
+    Ok(true)
+}
+
+/// One of the payment's refunds has ended; of the `others` those are counted that waited for that, as far as there is
+/// money for them. What no open refund can make room for any more is for staff to look at.
+pub(super) async fn count(
+    tx: &Tx,
+    payment: &Payment,
+    others: &[&Refund],
+    told: Told<'_>,
+) -> Result<bool> {
+    let late = others
+        .iter()
+        .filter(|other| other.late_success_at.is_some());
+    for refund in late {
+        let id = refund.provider_refund_id.as_deref();
+        if store::claim_refund(tx, payment.id, refund.amount_minor, told.now).await? {
+            let report = RefundReport {
+                refund_id: refund.provider_refund_id.clone(),
+                ..RefundReport::of(RefundState::Succeeded)
+            };
+            // As it stands now: the one that ended may have changed it.
+            let order = orders::hold_order(tx, payment.order_id, told.now).await?;
+            done(tx, &order, payment, refund, &report, told).await?;
+        } else if !may_count(others) {
+            store::note_late_success(tx, refund.id, None).await?;
+            alert(tx, payment, id.unwrap_or_default(), BEYOND, told).await?;
+        }
+    }
+    Ok(true)
+}
