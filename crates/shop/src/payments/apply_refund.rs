@@ -49,6 +49,7 @@ pub(crate) async fn apply_refund(
             .as_ref()
             .is_none_or(|m| m.minor == minor && m.currency == payment.currency)
     };
+    // Boxed, as each of these keeps much and a caller is deep in its stack.
     match (refund, report.status) {
         (Some(refund), _) if !fits(refund.amount_minor) => {
             alert(
@@ -64,16 +65,16 @@ pub(crate) async fn apply_refund(
             let again = refund.status == RefundState::Failed;
             if again && !store::claim_refund(tx, payment.id, refund.amount_minor, now).await? {
                 if late_refund::may_count(&others) {
-                    return late_refund::keep(tx, &refund, report, now).await;
+                    return Box::pin(late_refund::keep(tx, &refund, report, now)).await;
                 }
                 return alert(tx, &payment, id, BEYOND, told).await;
             }
-            done(tx, &order, &payment, &refund, report, told).await?;
-            late_refund::count(tx, &payment, &others, told).await
+            Box::pin(done(tx, &order, &payment, &refund, report, told)).await?;
+            Box::pin(late_refund::count(tx, &payment, &others, told)).await
         }
         (Some(refund), RefundState::Failed) if refund.status == RefundState::Pending => {
-            refused(tx, &payment, &refund, report, told).await?;
-            late_refund::count(tx, &payment, &others, told).await
+            Box::pin(refused(tx, &payment, &refund, report, told)).await?;
+            Box::pin(late_refund::count(tx, &payment, &others, told)).await
         }
         (Some(refund), RefundState::Failed)
             if refund.status == RefundState::Succeeded || refund.late_success_at.is_some() =>
@@ -103,7 +104,7 @@ pub(crate) async fn apply_refund(
         }
         (Some(_), _) => Ok(false),
         (None, RefundState::Succeeded) => {
-            made_elsewhere(tx, &order, &payment, &others, report, told).await
+            Box::pin(made_elsewhere(tx, &order, &payment, &others, report, told)).await
         }
         (None, _) => Ok(false),
     }
@@ -140,7 +141,7 @@ pub(super) async fn done(
             note: "it was made under another refund".to_owned(),
             ..RefundReport::of(RefundState::Failed)
         };
-        return refused(tx, payment, refund, &report, told).await;
+        return Box::pin(refused(tx, payment, refund, &report, told)).await;
     }
     try_join!(
         store::save_refund(
@@ -237,8 +238,8 @@ async fn made_elsewhere(
     };
     let refund = store::insert_refund(tx, &new, told.now).await?;
     match waits {
-        true => late_refund::keep(tx, &refund, report, told.now).await,
-        false => done(tx, order, payment, &refund, report, told).await,
+        true => Box::pin(late_refund::keep(tx, &refund, report, told.now)).await,
+        false => Box::pin(done(tx, order, payment, &refund, report, told)).await,
     }
 }
 

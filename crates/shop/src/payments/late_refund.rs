@@ -4,7 +4,7 @@
 use db::Tx;
 
 use super::apply_refund::{BEYOND, Told, alert, done};
-use super::payment::{Payment, Refund, RefundReport, RefundState};
+use super::payment::{Fact, Payment, Refund, RefundReport, RefundState};
 use super::store;
 use crate::clock::Time;
 use crate::error::Result;
@@ -50,10 +50,14 @@ pub(super) async fn count(
             };
             // As it stands now: the one that ended may have changed it.
             let order = orders::hold_order(tx, payment.order_id, told.now).await?;
-            done(tx, &order, payment, refund, &report, told).await?;
+            Box::pin(done(tx, &order, payment, refund, &report, told)).await?;
         } else if !may_count(others) {
             store::note_late_success(tx, refund.id, None).await?;
-            alert(tx, payment, id.unwrap_or_default(), BEYOND, told).await?;
+            // Told of the one in its place, too: then it is counted there.
+            let id = id.unwrap_or_default();
+            if !store::has_fact(tx, payment.id, Fact::Refunded, id).await? {
+                alert(tx, payment, id, BEYOND, told).await?;
+            }
         }
     }
     Ok(true)

@@ -119,7 +119,7 @@ async fn take(
                 request_key: report.request_key.as_deref(),
                 ..told
             };
-            apply_refund(tx, payment, report, told).await?;
+            Box::pin(apply_refund(tx, payment, report, told)).await?;
         }
         (News::Dispute { id, money, stands }, _) => {
             apply_dispute(tx, payment, id, money.as_ref(), *stands, told).await?;

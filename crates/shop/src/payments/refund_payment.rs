@@ -144,7 +144,7 @@ pub(crate) async fn ask_provider(
     let now = app.clock.now();
     crate::transact!(app.db, tx => {
         let told = Told { heard, request_key: Some(&refund.request_key), now };
-        apply_refund(tx, payment, &report, told).await?;
+        Box::pin(apply_refund(tx, payment, &report, told)).await?;
         store::find_refund(tx, refund.id).await
     })
 }
