@@ -78,7 +78,8 @@ CREATE TABLE payment_events (
   actor_id BIGINT,
   at BIGINT NOT NULL,
   CONSTRAINT payment_events_payment_id_kind_reference_key UNIQUE (payment_id, kind, reference),
-  CONSTRAINT payment_events_kind_check CHECK (kind IN ('authorized', 'captured', 'failed', 'refunded', 'refund_failed', 'disputed', 'dispute_won', 'charged_back', 'flagged')),
+  CONSTRAINT payment_events_kind_check CHECK (kind IN ('authorized', 'captured', 'failed', 'refunded', 'refund_failed', 'disputed', 'dispute_won', 'charged_back', 'flagged',
+    'refund_reversed')),
   CONSTRAINT payment_events_source_check CHECK (source IN ('client', 'webhook', 'reconciler', 'staff', 'job')),
   CONSTRAINT payment_events_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders (id),
   CONSTRAINT payment_events_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES payments (id)
@@ -94,10 +95,13 @@ CREATE TABLE provider_events (
   subject TEXT NOT NULL,
   payment_id BIGINT,
   outcome TEXT NOT NULL,
+  -- Of a parked one about a refund or a dispute: what it said, for when the money itself is known.
+  news TEXT,
   received_at BIGINT NOT NULL,
   CONSTRAINT provider_events_provider_event_key_key UNIQUE (provider, event_key),
   CONSTRAINT provider_events_outcome_check CHECK (outcome IN ('applied', 'ignored', 'parked'))
 );
+CREATE INDEX provider_events_parked ON provider_events (received_at) WHERE outcome = 'parked' AND news IS NOT NULL;
 
 -- The book of the sandbox: a provider that never was. It is written as a provider's would be, apart from ours.
 CREATE TABLE sandbox_payments (

@@ -343,7 +343,8 @@ const LEDGER: &str = "SELECT p.id, 'captured ' || CAST(p.captured_minor AS TEXT)
     || CAST(COALESCE(e.refunded, 0) AS TEXT)
   FROM payments p JOIN orders o ON o.id = p.order_id LEFT JOIN (SELECT payment_id,
       CAST(SUM(CASE WHEN kind = 'captured' THEN amount_minor ELSE 0 END) AS BIGINT) AS captured,
-      CAST(SUM(CASE WHEN kind IN ('refunded', 'charged_back') THEN amount_minor ELSE 0 END) AS BIGINT) AS refunded
+      CAST(SUM(CASE WHEN kind IN ('refunded', 'charged_back') THEN amount_minor WHEN kind = 'refund_reversed'
+        THEN -amount_minor ELSE 0 END) AS BIGINT) AS refunded
     FROM payment_events GROUP BY payment_id) e ON e.payment_id = p.id
   WHERE o.source = 'shop' AND (p.refunded_minor <> COALESCE(e.refunded, 0)
     OR p.status <> 'flagged' AND p.captured_minor <> COALESCE(e.captured, 0))";
@@ -353,7 +354,8 @@ const ORDER_LEDGER: &str = "SELECT o.id, 'captured ' || CAST(o.captured_minor AS
     || CAST(COALESCE(e.refunded, 0) AS TEXT)
   FROM orders o LEFT JOIN (SELECT p.order_id,
       CAST(SUM(CASE WHEN v.kind = 'captured' THEN v.amount_minor ELSE 0 END) AS BIGINT) AS captured,
-      CAST(SUM(CASE WHEN v.kind IN ('refunded', 'charged_back') THEN v.amount_minor ELSE 0 END) AS BIGINT) AS refunded
+      CAST(SUM(CASE WHEN v.kind IN ('refunded', 'charged_back') THEN v.amount_minor WHEN v.kind = 'refund_reversed'
+        THEN -v.amount_minor ELSE 0 END) AS BIGINT) AS refunded
     FROM payment_events v JOIN payments p ON p.id = v.payment_id
     WHERE p.status NOT IN ('surplus', 'flagged') GROUP BY p.order_id) e ON e.order_id = o.id
   WHERE o.source = 'shop' AND (o.captured_minor <> COALESCE(e.captured, 0)

@@ -2,7 +2,7 @@
 
 use super::advance::{expire, hold};
 use super::find_orders::{Access, find_row};
-use super::order::{OrderRef, OrderRow};
+use super::order::OrderRef;
 use super::store;
 use crate::app::App;
 use crate::clock::Time;
@@ -12,15 +12,15 @@ use crate::ids::OrderId;
 /// Orders looked for at a time.
 const BATCH: i64 = 100;
 
-/// Expires what nobody has touched for `UNPAID_ORDER_TTL`, each in a transaction of its own. Returns how many.
+/// Expires what nobody has paid within `UNPAID_ORDER_TTL` of its placing or the last attempt to pay it, each in a transaction of its own. Returns how many.
 pub async fn expire_orders(app: &App) -> Result<u64> {
     let now = app.clock.now();
     let oldest = now - app.config.unpaid_order_ttl;
     let (mut expired, mut after) = (0, (Time(i64::MIN), OrderId(0)));
     loop {
         let due = store::list_unpaid(&app.db.read().await?, oldest, after, BATCH).await?;
-        for &(touched, order) in &due {
-            after = (touched, order);
+        for &(since, order) in &due {
+            after = (since, order);
             match expire_one(app, order, oldest, now).await {
                 Ok(done) => expired += u64::from(done),
                 // One that cannot be ended does not keep the others.
@@ -38,14 +38,11 @@ async fn expire_one(app: &App, order: OrderId, oldest: Time, now: Time) -> Resul
         // Looked at again while it is held: somebody may just have begun to pay.
         store::lock_order(tx, order).await?;
         let row = find_row(tx, &OrderRef::Id(order), &Access::All).await?;
-        if !is_due(&row, oldest) {
+        let since = store::waits_since(tx, order).await?;
+        if since >= oldest || !crate::is_paid_online(&row.payment_method) {
             return Ok(false);
         }
         let held = hold(tx, order, now).await?;
         expire(tx, &held).await
     })
-}
-
-fn is_due(order: &OrderRow, oldest: Time) -> bool {
-    order.updated_at < oldest && crate::is_paid_online(&order.payment_method)
 }

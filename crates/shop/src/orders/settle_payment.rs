@@ -1,5 +1,7 @@
 //! Makes the payment status of an order what the ledger of its payments says: the only writer of that axis.
 
+use std::time::Duration;
+
 use db::Tx;
 use futures_util::try_join;
 
@@ -27,9 +29,16 @@ pub async fn hold_order(tx: &Tx, order: OrderId, now: Time) -> Result<OrderRow> 
     store::hold_order(tx, order, now).await
 }
 
-/// Notes how a held order is going to be paid.
-pub async fn choose_method(tx: &Tx, order: OrderId, method: PaymentMethod) -> Result<()> {
-    store::set_payment_method(tx, order, method).await
+/// Notes how a held order is going to be paid. Whoever begins to pay has `ttl` for it, but no more than that again
+/// after what the order had from the first, however often they begin.
+pub async fn choose_method(
+    tx: &Tx,
+    order: &OrderRow,
+    method: PaymentMethod,
+    ttl: Duration,
+) -> Result<()> {
+    let since = order.updated_at.min(order.created_at + ttl);
+    store::set_payment_method(tx, order.id, method, since).await
 }
 
 /// Brings a held order up to its ledger. Forward only: what would be a step back changes nothing.

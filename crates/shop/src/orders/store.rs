@@ -54,11 +54,13 @@ const HOLD_ORDER: &str = concat!(
 const LOCK_ORDER: &str = "UPDATE orders SET version = version WHERE id = $1";
 
 // The index of the unpaid has these words, too.
-const SELECT_UNPAID: &str = "SELECT updated_at, id FROM orders
+const SELECT_UNPAID: &str = "SELECT COALESCE(pay_since, created_at), id FROM orders
   WHERE lifecycle = 'open' AND payment_status IN ('pending', 'failed') AND source = 'shop' AND confirmed_at IS NULL
-    AND fulfillment_status = 'unfulfilled' AND updated_at < $1 AND (updated_at, id) > ($2, $3)
+    AND fulfillment_status = 'unfulfilled' AND COALESCE(pay_since, created_at) < $1
+    AND (COALESCE(pay_since, created_at), id) > ($2, $3)
     AND payment_method <> 'cod'
-  ORDER BY updated_at, id LIMIT $4";
+  ORDER BY COALESCE(pay_since, created_at), id LIMIT $4";
+const WAITS_SINCE: &str = "SELECT COALESCE(pay_since, created_at) FROM orders WHERE id = $1";
 
 const NOTE_STEP: &str = "UPDATE order_history SET note = $2
   WHERE id = (SELECT MAX(id) FROM order_history WHERE order_id = $1)";
@@ -69,7 +71,8 @@ const SAVE_STATE: &str =
 
 const SHIP_LINES: &str = "UPDATE order_lines SET shipped_quantity = quantity WHERE order_id = $1";
 
-const SET_PAYMENT_METHOD: &str = "UPDATE orders SET payment_method = $2 WHERE id = $1";
+const SET_PAYMENT_METHOD: &str =
+    "UPDATE orders SET payment_method = $2, pay_since = $3 WHERE id = $1";
 
 /// All statements, those that are built as filled examples.
 pub fn statements() -> Vec<String> {
@@ -79,6 +82,7 @@ pub fn statements() -> Vec<String> {
         HOLD_ORDER,
         LOCK_ORDER,
         SELECT_UNPAID,
+        WAITS_SINCE,
         NOTE_STEP,
         SAVE_STATE,
         SHIP_LINES,
@@ -218,11 +222,16 @@ pub(super) async fn hold_order(tx: &Tx, order: OrderId, now: Time) -> Result<Ord
 pub(super) async fn list_unpaid(
     conn: &Conn,
     oldest: Time,
-    (touched, order): (Time, OrderId),
+    (since, order): (Time, OrderId),
     most: i64,
 ) -> Result<Vec<(Time, OrderId)>> {
-    let args = args![oldest, touched, order, most];
+    let args = args![oldest, since, order, most];
     Ok(conn.all(SELECT_UNPAID, args).await?)
+}
+
+/// Since when an order waits to be paid.
+pub(super) async fn waits_since(conn: &Conn, order: OrderId) -> Result<Time> {
+    Ok(conn.one(WAITS_SINCE, args![order]).await?)
 }
 
 /// Keeps with the last step of a held order what was said of it.
@@ -270,7 +279,9 @@ pub(super) async fn set_payment_method(
     tx: &Tx,
     order: OrderId,
     method: PaymentMethod,
+    since: Time,
 ) -> Result<()> {
-    tx.execute(SET_PAYMENT_METHOD, args![order, method]).await?;
+    tx.execute(SET_PAYMENT_METHOD, args![order, method, since])
+        .await?;
     Ok(())
 }

@@ -3,15 +3,17 @@
 pub(super) mod webhooks;
 mod wire;
 
+use std::sync::{Arc, OnceLock};
+
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tracing::Instrument;
 
 use super::initiate_payment::{Initiate, initiate_payment};
 use super::payment::Provider;
-use super::provider;
+use super::provider::{self, Needs};
 use super::refund_payment::{Asked, refund_payment};
 use super::store::Wanted;
 use super::verify_payment::{Verify, verify_payment};
@@ -21,7 +23,7 @@ use crate::caller::{Admin, User};
 use crate::error::{Code, Error, Result};
 use crate::http::extract::{Id, In, Keyed, Query};
 use crate::http::{Op, Routes, WithHeader, json_text, ok};
-use crate::idempotency::{self, IdempotencyKey};
+use crate::idempotency::{self, Done, IdempotencyKey};
 use crate::ids::PaymentId;
 use crate::orders::{self, Access, OrderRef, PaymentMethod};
 use crate::paging::Page;
@@ -103,11 +105,32 @@ async fn initiate(
         hosted: body.hosted.unwrap_or_default(),
     };
     let (scope, shop) = (scope(user.as_ref(), &access), app.clone());
-    once(&app, &scope, "initiate_payment", key, async move {
+    let needs = Arc::new(OnceLock::new());
+    let told = needs.clone();
+    let done = once(&app, &scope, "initiate_payment", key, async move {
         let initiated = initiate_payment(&shop, &access, &asked).await?;
+        drop(told.set(initiated.needs.clone()));
         Ok((200, to_text(&InitiatedOut::new(&shop, initiated)?)?))
     })
-    .await
+    .await?;
+    // What the provider told is not kept, for there are secrets among it: a replay asks again.
+    let needs = match needs.get() {
+        Some(needs) => needs.clone(),
+        None => needs_again(&app, &done.answer).await?,
+    };
+    let answer = wire::with(&done.answer, needs)?;
+    Ok(answered(Done { answer, ..done }))
+}
+
+async fn needs_again(app: &App, answer: &str) -> Result<Needs> {
+    #[derive(Deserialize)]
+    struct Kept {
+        payment_id: PaymentId,
+    }
+    let kept: Kept = serde_json::from_str(answer).map_err(Error::internal)?;
+    let payment = store::find_by_id(&app.db.read().await?, kept.payment_id).await?;
+    let provider = provider::configured(app, payment.provider)?;
+    Ok(provider.client(app, &payment).await?)
 }
 
 async fn verify(
@@ -182,12 +205,13 @@ async fn refund(
         client_key,
     };
     let (operation, shop) = (format!("refund_payment:{payment}"), app.clone());
-    once(&app, &scope, &operation, key, async move {
+    let done = once(&app, &scope, &operation, key, async move {
         let refund = refund_payment(&shop, &staff, payment, &asked).await?;
         let payment = store::find_by_id(&shop.db.read().await?, payment).await?;
         Ok((201, to_text(&RefundOut::new(&shop, &refund, &payment))?))
     })
-    .await
+    .await?;
+    Ok(answered(done))
 }
 
 async fn refunds(State(app): State<App>, _: Admin, Id(payment): Id<PaymentId>) -> Result<Response> {
@@ -216,19 +240,19 @@ async fn once(
     operation: &str,
     key: Option<IdempotencyKey>,
     work: impl Future<Output = Result<(u16, String)>> + Send + 'static,
-) -> Result<Response> {
+) -> Result<Done> {
     let (app, scope, operation) = (app.clone(), scope.to_owned(), operation.to_owned());
-    finish(async move {
-        let done = idempotency::around(&app, &scope, &operation, key.as_ref(), work).await?;
-        let answer = json_text(done.status, done.answer);
-        let replayed = HeaderName::from_static("idempotency-replayed");
-        Ok(if done.is_replay {
-            answer.with_header(replayed, "true")
-        } else {
-            answer
-        })
-    })
-    .await
+    finish(async move { idempotency::around(&app, &scope, &operation, key.as_ref(), work).await })
+        .await
+}
+
+fn answered(done: Done) -> Response {
+    let answer = json_text(done.status, done.answer);
+    let replayed = HeaderName::from_static("idempotency-replayed");
+    match done.is_replay {
+        true => answer.with_header(replayed, "true"),
+        false => answer,
+    }
 }
 
 fn scope(user: Option<&User>, access: &Access) -> String {

@@ -10,7 +10,7 @@ use super::{random_key, schedule};
 use crate::clock::Time;
 use crate::error::Result;
 use crate::events::{self, Event};
-use crate::orders::{self, OrderRow};
+use crate::orders::{self, Lifecycle, OrderRow};
 
 /// Whom to thank for what is told.
 #[derive(Clone, Copy)]
@@ -73,12 +73,14 @@ pub(crate) async fn apply_refund(
             Box::pin(late_refund::count(tx, &payment, &others, told)).await
         }
         (Some(refund), RefundState::Failed) if refund.status == RefundState::Pending => {
-            Box::pin(refused(tx, &payment, &refund, report, told)).await?;
+            Box::pin(refused(tx, &order, &payment, &refund, report, told)).await?;
             Box::pin(late_refund::count(tx, &payment, &others, told)).await
         }
-        (Some(refund), RefundState::Failed)
-            if refund.status == RefundState::Succeeded || refund.late_success_at.is_some() =>
-        {
+        (Some(refund), RefundState::Failed) if refund.status == RefundState::Succeeded => {
+            Box::pin(reversed(tx, &order, &payment, &refund, report, told)).await?;
+            Box::pin(late_refund::count(tx, &payment, &others, told)).await
+        }
+        (Some(refund), RefundState::Failed) if refund.late_success_at.is_some() => {
             alert(
                 tx,
                 &payment,
@@ -141,7 +143,7 @@ pub(super) async fn done(
             note: "it was made under another refund".to_owned(),
             ..RefundReport::of(RefundState::Failed)
         };
-        return Box::pin(refused(tx, payment, refund, &report, told)).await;
+        return Box::pin(refused(tx, order, payment, refund, &report, told)).await;
     }
     try_join!(
         store::save_refund(
@@ -159,19 +161,17 @@ pub(super) async fn done(
     Ok(true)
 }
 
-/// The provider will not: what was claimed is free again. What the shop itself wanted to give back is tried anew.
+/// The provider will not: what was claimed is free again. What the shop itself wants to give back is tried anew.
 async fn refused(
     tx: &Tx,
+    order: &OrderRow,
     payment: &Payment,
     refund: &Refund,
     report: &RefundReport,
     told: Told<'_>,
 ) -> Result<bool> {
     let now = told.now;
-    let next = match refund.actor_id {
-        Some(_) => None,
-        None => schedule::next_try(store::count_refused(tx, payment.id).await? + 1, now),
-    };
+    let next = next_try(tx, order, payment, now).await?;
     let key = &refund.request_key;
     let entry = entry(Fact::RefundFailed, key, 0, told.heard, &report.note, refund);
     let event = Event::PaymentRefundFailed {
@@ -201,6 +201,62 @@ async fn refused(
         "a provider refuses a refund"
     );
     Ok(true)
+}
+
+/// It had succeeded, and the money did not reach the buyer after all: it is with us again, and owed.
+async fn reversed(
+    tx: &Tx,
+    order: &OrderRow,
+    payment: &Payment,
+    refund: &Refund,
+    report: &RefundReport,
+    told: Told<'_>,
+) -> Result<bool> {
+    let (now, minor) = (told.now, refund.amount_minor);
+    let id = report.refund_id.as_deref();
+    let known = refund.provider_refund_id.as_deref().or(id);
+    let reference = known.unwrap_or(&refund.request_key);
+    let note = match report.note.as_str() {
+        "" => "it failed after it had succeeded",
+        why => why,
+    };
+    let fact = Fact::RefundReversed;
+    let entry = entry(fact, reference, minor, told.heard, note, refund);
+    if !store::add_fact(tx, payment, &entry, now).await? {
+        return Ok(false);
+    }
+    let next = next_try(tx, order, payment, now).await?;
+    let event = Event::PaymentRefundFailed {
+        order_id: payment.order_id,
+        payment_id: payment.id,
+    };
+    try_join!(
+        store::save_refund(tx, refund.id, RefundState::Failed, id, note, next, now),
+        store::count_refund(tx, payment.id, -minor, now),
+        store::release_refund(tx, payment.id, minor, now),
+        events::record(tx, &event, now)
+    )?;
+    tracing::warn!(
+        payment = payment.id.0,
+        order = payment.order_id.0,
+        refund = refund.id.0,
+        why = note,
+        "a refund failed after it had succeeded"
+    );
+    settle(tx, order, payment).await?;
+    Ok(true)
+}
+
+/// When what was not given back is tried anew by the shop itself: all of it is to go back then, whoever asked first.
+async fn next_try(tx: &Tx, order: &OrderRow, payment: &Payment, now: Time) -> Result<Option<Time>> {
+    let ended = matches!(order.lifecycle, Lifecycle::Cancelled | Lifecycle::Expired);
+    match ended || payment.status == PaymentState::Surplus {
+        true => Ok(schedule::next_try(
+            store::count_refused(tx, payment.id).await? + 1,
+            now,
+        )),
+        false => Ok(None),
+    }
 }
 
 /// Staff used the provider's own pages.
@@ -254,6 +310,10 @@ pub(super) async fn refunded(
         payment_id: payment.id,
     };
     events::record(tx, &event, now).await?;
+    settle(tx, order, payment).await
+}
+
+async fn settle(tx: &Tx, order: &OrderRow, payment: &Payment) -> Result<()> {
     if payment.status == PaymentState::Succeeded {
         let sums = store::sums(tx, order.id).await?;
         orders::settle_payment(tx, order, &sums, None).await?;

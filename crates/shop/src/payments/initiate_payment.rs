@@ -104,6 +104,7 @@ async fn open_attempt(
     let now = app.clock.now();
     let method = PaymentMethod::parse(name.as_str()).ok_or_else(Error::not_found)?;
     let (id, currency) = (order.id, app.currency.code());
+    let ttl = app.config.unpaid_order_ttl;
     let result = crate::transact!(app.db, tx => {
         let (order, open) = try_join!(orders::hold_order(tx, id, now), store::find_open(tx, id))?;
         payable(&order)?;
@@ -121,7 +122,7 @@ async fn open_attempt(
             None => {}
         }
         let payment = store::insert(tx, &order, name, flow, now + schedule::FIRST, now);
-        let (payment, ()) = try_join!(payment, orders::choose_method(tx, id, method))?;
+        let (payment, ()) = try_join!(payment, orders::choose_method(tx, &order, method, ttl))?;
         Ok((order, payment))
     });
     result

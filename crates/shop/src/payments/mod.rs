@@ -17,6 +17,7 @@ mod client;
 mod give_back;
 mod initiate_payment;
 mod late_refund;
+mod parked;
 mod payment;
 mod provider;
 pub(crate) mod providers;

@@ -1,5 +1,7 @@
 //! What a payment is, and what providers can say of one. Pure types: no database, no network.
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Time;
 use crate::ids::{OrderId, PaymentId, RefundId, UserId};
 use crate::words;
@@ -49,6 +51,8 @@ words! {
         DisputeWon = "dispute_won",
         ChargedBack = "charged_back",
         Flagged = "flagged",
+        /// It had succeeded, and came to nothing after all.
+        RefundReversed = "refund_reversed",
     }
 }
 
@@ -140,7 +144,7 @@ pub(crate) enum Stands {
 }
 
 /// Minor units and their ISO 4217 code in capitals.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub(crate) struct Sum {
     pub minor: i64,
     pub currency: String,
@@ -156,7 +160,7 @@ impl Sum {
 }
 
 /// What a provider says of a refund.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub(crate) struct RefundReport {
     pub status: RefundState,
     pub refund_id: Option<String>,
@@ -176,6 +180,15 @@ impl Report {
             note: String::new(),
             foreign: false,
             names: None,
+        }
+    }
+
+    /// Says what the books may not have. An attempt that failed may be open for another try; that it failed is known.
+    pub(crate) fn is_news(&self, payment: &Payment) -> bool {
+        match self.stands {
+            Stands::Open => false,
+            Stands::Failed => payment.status != PaymentState::Failed,
+            _ => true,
         }
     }
 

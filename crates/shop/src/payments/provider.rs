@@ -5,6 +5,7 @@
 //! is called, what its settings are, what its buyer's client gets and brings.
 
 use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
 
 use super::client::Trouble;
 use super::payment::{Payment, Provider, Refund, RefundReport, Report, Sum};
@@ -229,7 +230,7 @@ pub(crate) enum News {
     Other,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub(crate) enum Dispute {
     Opened,
     Won,

@@ -1,7 +1,7 @@
 //! What a provider tells by itself: who sent it is checked first, then each event counts once.
 //!
-//! An event that names nothing of ours is parked: kept, so that somebody can look, and answered 200. A fault of ours
-//! is no 200, so that the provider sends the event again.
+//! An event that names nothing of ours, or a refund of money that is not there yet, is parked: kept, answered 200, and
+//! taken when its payment is known. A fault of ours is no 200, so that the provider sends the event again.
 
 use db::Tx;
 use futures_util::try_join;
@@ -11,6 +11,7 @@ use super::apply_refund::{Told, apply_refund};
 use super::apply_report::apply_report;
 use super::client::Trouble;
 use super::initiate_payment::how_to_ask;
+use super::parked;
 use super::payment::{Heard, Payment, Provider, Report, Stands};
 use super::provider::{self, About, Hook, News, Notice, PaymentProvider, Proof};
 use super::store::{self, Event};
@@ -20,16 +21,19 @@ use crate::error::Result;
 use crate::ids::PaymentId;
 use crate::orders::{self, Access, OrderRef};
 
+const PARKED: &str = "parked";
+
 pub(crate) async fn receive_webhook(app: &App, name: Provider, hook: &Hook<'_>) -> Result<()> {
     let provider = provider::provider(name)?;
     let notice = provider.read_webhook(app, hook).await?;
     let payment = {
         let conn = app.db.read().await?;
         let (known, payment) = try_join!(
-            store::has_event(&conn, name, &notice.event_key),
+            store::outcome_of(&conn, name, &notice.event_key),
             find(&conn, name, &notice.about)
         )?;
-        if known {
+        // What was parked for want of its payment is looked at again.
+        if known.is_some_and(|outcome| outcome != PARKED || payment.is_none()) {
             return Ok(());
         }
         payment
@@ -65,7 +69,7 @@ async fn ask(app: &App, provider: &dyn PaymentProvider, payment: &Payment) -> Re
         .map_err(Trouble::come_again)
 }
 
-async fn take(
+pub(super) async fn take(
     tx: &Tx,
     name: Provider,
     notice: &Notice,
@@ -79,8 +83,9 @@ async fn take(
         About::Nothing => String::new(),
     };
     let outcome = match (payment, &notice.news) {
-        (None, News::Other) | (Some(_), News::Other) => "ignored",
-        (None, _) => "parked",
+        (_, News::Other) => "ignored",
+        (None, _) => PARKED,
+        (Some(_), news) if parked::is_early(news, payment) => PARKED,
         (Some(_), _) => "applied",
     };
     let event = Event {
@@ -90,19 +95,21 @@ async fn take(
         subject: &subject,
         payment: payment.map(|payment| payment.id),
         outcome,
+        news: parked::kept(&notice.news).filter(|_| outcome == PARKED),
     };
     if !store::take_event(tx, &event, now).await? {
         return Ok(());
     }
+    if outcome == PARKED {
+        tracing::warn!(
+            provider = name.as_str(),
+            kind = notice.kind,
+            subject,
+            "an event about nothing that we have"
+        );
+        return Ok(());
+    }
     let Some(payment) = payment else {
-        if outcome == "parked" {
-            tracing::warn!(
-                provider = name.as_str(),
-                kind = notice.kind,
-                subject,
-                "an event about nothing of ours"
-            );
-        }
         return Ok(());
     };
     let told = Told {

@@ -11,10 +11,10 @@ use futures_util::future::join_all;
 
 use super::apply_report::apply_report;
 use super::initiate_payment::how_to_ask;
-use super::payment::{Heard, Payment, PaymentState, Provider, Refund, RefundState, Report, Stands};
+use super::payment::{Heard, Payment, Provider, Refund, RefundState, Report, Stands};
 use super::provider::{self, Ask, Proof};
 use super::store::{self, Due};
-use super::{give_back, refund_payment, schedule};
+use super::{give_back, parked, refund_payment, schedule};
 use crate::app::App;
 use crate::clock::Time;
 use crate::error::Result;
@@ -33,7 +33,9 @@ pub async fn reconcile(app: &App) -> Result<usize> {
     let sweeps = provider::ALL
         .iter()
         .flat_map(|provider| kinds.map(|kind| sweep(app, provider.name(), kind)));
-    join_all(sweeps).await.into_iter().sum()
+    let looked = join_all(sweeps).await.into_iter().sum();
+    Box::pin(parked::take_parked(app)).await?;
+    looked
 }
 
 #[derive(Clone, Copy)]
@@ -137,8 +139,7 @@ async fn look_at(app: &App, payment: &Payment) -> Result<()> {
             Ok(())
         };
     }
-    // An attempt that failed may be open for another try; that it failed is known.
-    if payment.status == PaymentState::Failed && report.stands == Stands::Failed {
+    if !report.is_news(payment) {
         return Ok(());
     }
     crate::transact!(app.db, tx => { apply_report(tx, payment, &report, Heard::Reconciler, now).await.map(drop) })

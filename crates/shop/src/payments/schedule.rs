@@ -11,7 +11,7 @@ pub(crate) const NAMELESS: Duration = Duration::from_secs(15 * 60);
 /// Stripe keeps the key of a call for a day: a refund older than this may be made twice under one.
 pub(crate) const KEYS: Duration = Duration::from_secs(23 * 3600);
 /// Then nobody pays any more, at no provider.
-const LAST: Duration = Duration::from_secs(4 * 24 * 3600);
+pub(crate) const LAST: Duration = Duration::from_secs(4 * 24 * 3600);
 const LONGEST: Duration = Duration::from_secs(3600);
 
 /// After the `checks`-th look: 2, 4, 8 minutes … at most an hour; not at all when it is older than four days.

@@ -84,6 +84,9 @@ const BY_REFERENCE: &str = concat!(
     payment_columns!(""),
     " FROM payments WHERE provider = $1 AND reference = $2"
 );
+const REFERENCE: &str =
+    "SELECT reference FROM payments WHERE order_id = $1 AND provider = $2 AND reference IS NOT NULL
+    ORDER BY id DESC LIMIT 1";
 const BY_PROVIDER_PAYMENT: &str = concat!(
     "SELECT ",
     payment_columns!(""),
@@ -119,6 +122,7 @@ pub(super) fn statements() -> Vec<String> {
         LATEST,
         BY_ID,
         BY_REFERENCE,
+        REFERENCE,
         BY_PROVIDER_PAYMENT,
         HAS_SUCCESS,
         HAS_MONEY,
@@ -166,6 +170,15 @@ pub(crate) async fn find_by_reference(
     Ok(conn
         .optional(BY_REFERENCE, args![provider, reference])
         .await?)
+}
+
+/// What was last asked for at a provider.
+pub(crate) async fn find_reference(
+    conn: &Conn,
+    order: OrderId,
+    provider: Provider,
+) -> Result<Option<String>> {
+    Ok(conn.optional(REFERENCE, args![order, provider]).await?)
 }
 
 pub(crate) async fn find_by_provider_payment(

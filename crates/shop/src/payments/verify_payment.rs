@@ -35,7 +35,12 @@ pub(crate) async fn verify_payment(
         (order, name, found)
     };
     let provider = provider::configured(app, name)?;
-    let payment = found.ok_or_else(|| mismatch("No such payment was begun for this order."))?;
+    let mut payment = found.ok_or_else(|| mismatch("No such payment was begun for this order."))?;
+    if payment.reference.is_none() && payment.has_money() {
+        // A second money of one attempt: what was asked for is what that attempt asked for.
+        let conn = app.db.read().await?;
+        payment.reference = store::find_reference(&conn, order.id, name).await?;
+    }
     // Some browsers bring the name of the money, others of what was asked for.
     let ours = [&payment.provider_payment_id, &payment.reference];
     let paid = provider.paid(&asked.proof);
@@ -55,9 +60,13 @@ pub(crate) async fn verify_payment(
         .status(app, &payment, &asked.proof, Ask::Settle)
         .await?;
     let now = app.clock.now();
-    let payment = crate::transact!(app.db, tx => {
-        apply_report(tx, &payment, &report, Heard::Client, now).await
-    })?;
+    // Who asks again and again holds nobody up, and keeps nothing.
+    let payment = match report.is_news(&payment) {
+        true => crate::transact!(app.db, tx => {
+            apply_report(tx, &payment, &report, Heard::Client, now).await
+        })?,
+        false => payment,
+    };
     let order =
         orders::find_row(&app.db.read().await?, &OrderRef::Id(order.id), &Access::All).await?;
     match payment.status {

@@ -243,6 +243,10 @@ pub const EDGES: &[(Axis, &str, &str)] = {
         (Payment, "paid", "partially_refunded"),
         (Payment, "paid", "refunded"),
         (Payment, "partially_refunded", "refunded"),
+        // A refund came to nothing after all.
+        (Payment, "partially_refunded", "paid"),
+        (Payment, "refunded", "paid"),
+        (Payment, "refunded", "partially_refunded"),
         (Fulfillment, "unfulfilled", "processing"),
         (Fulfillment, "unfulfilled", "partially_shipped"),
         (Fulfillment, "unfulfilled", "shipped"),

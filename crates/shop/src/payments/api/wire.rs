@@ -9,7 +9,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::app::App;
 use crate::clock::Time;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::http::extract::{Field, Given, Node, Reader};
 use crate::http::schema::{Schemas, described, put_text};
 use crate::ids::{OrderId, PaymentId, RefundId};
@@ -17,7 +17,7 @@ use crate::orders::{OrderRow, PaymentMethod, PaymentStatus, Status};
 use crate::paging::Paging;
 use crate::payments::initiate_payment::Initiated;
 use crate::payments::payment::{Payment, Provider, Refund, RefundState, Shown};
-use crate::payments::provider::{self, Member, Proof};
+use crate::payments::provider::{self, Member, Needs, Proof};
 use crate::values::{Decimal, Text};
 use crate::{input, query};
 
@@ -104,7 +104,7 @@ query! {
     }
 }
 
-/// The attempt, and what its provider gives.
+/// The attempt, and what its provider gives and may be kept: of the provider's own needs [`with`] adds the rest.
 #[derive(Serialize)]
 pub(super) struct InitiatedOut {
     #[serde(flatten)]
@@ -131,7 +131,6 @@ impl InitiatedOut {
         let (payment, order) = (initiated.payment, initiated.order);
         let provider = provider::provider(payment.provider)?;
         let given = provider.shown(app, &payment).into_iter();
-        let given = given.chain(initiated.needs);
         Ok(InitiatedOut {
             attempt: AttemptOut {
                 order_id: order.id,
@@ -146,6 +145,17 @@ impl InitiatedOut {
                 .collect(),
         })
     }
+}
+
+/// An answer with what the provider says that the client needs. Secrets are among that: no kept answer has them.
+pub(super) fn with(answer: &str, needs: Needs) -> Result<String> {
+    let mut all: serde_json::Map<String, Value> =
+        serde_json::from_str(answer).map_err(Error::internal)?;
+    let needs = needs
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?.into())));
+    all.extend(needs);
+    serde_json::to_string(&all).map_err(Error::internal)
 }
 
 impl PartialSchema for InitiatedOut {

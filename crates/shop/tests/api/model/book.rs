@@ -38,7 +38,11 @@ pub struct Order {
     pub online: bool,
     /// Staff has the money in hand, and gives it back in person.
     pub by_hand: bool,
-    pub touched: i64,
+    pub placed: i64,
+    /// Since when it waits to be paid.
+    pub since: i64,
+    /// An attempt to pay it is open.
+    pub begun: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -155,7 +159,9 @@ impl Book {
             refunded: 0,
             online,
             by_hand: false,
-            touched: self.now,
+            placed: self.now,
+            since: self.now,
+            begun: false,
         });
         Ok(())
     }
@@ -173,7 +179,6 @@ impl Book {
     fn end(&mut self, order: usize, word: &'static str) {
         let it = &mut self.orders[order];
         it.ended = Some(word);
-        it.touched = self.now;
         for line in &it.lines {
             self.things[line.thing].reserved -= line.quantity;
         }
@@ -201,7 +206,6 @@ impl Book {
         if !may {
             return Err("invalid_transition");
         }
-        it.touched = self.now;
         match word {
             "confirmed" => it.confirmed = true,
             "paid" => {
@@ -220,7 +224,8 @@ impl Book {
         Ok(())
     }
 
-    pub fn begin_payment(&mut self, order: usize) -> Said {
+    /// Each attempt gives `ttl` seconds to pay, up to twice that in all.
+    pub fn begin_payment(&mut self, order: usize, ttl: i64) -> Said {
         let it = &mut self.orders[order];
         if it.ended.is_some() {
             return Err("invalid_transition");
@@ -228,18 +233,21 @@ impl Book {
         if !matches!(it.payment, "pending" | "failed") {
             return Err("already_paid");
         }
-        (it.online, it.touched) = (true, self.now);
+        if !it.begun {
+            it.since = self.now.min(it.placed + ttl);
+        }
+        (it.online, it.begun) = (true, true);
         Ok(())
     }
 
     pub fn paid(&mut self, order: usize) {
         let it = &mut self.orders[order];
-        (it.payment, it.captured, it.touched) = ("paid", it.total(), self.now);
+        (it.payment, it.captured) = ("paid", it.total());
     }
 
     pub fn declined(&mut self, order: usize) {
         let it = &mut self.orders[order];
-        (it.payment, it.touched) = ("failed", self.now);
+        (it.payment, it.begun) = ("failed", false);
     }
 
     /// Of an order that was paid.
@@ -253,12 +261,16 @@ impl Book {
             return Err("validation_error");
         }
         it.refunded += minor;
-        it.touched = self.now;
         it.payment = match it.refunded == it.captured {
             true => "refunded",
             false => "partially_refunded",
         };
         Ok(())
+    }
+
+    /// It would be over by then.
+    pub fn expires_within(&self, order: usize, seconds: i64, ttl: i64) -> bool {
+        self.now + seconds - self.orders[order].since > ttl
     }
 
     /// Time goes on; what nobody paid for `ttl` seconds expires.
@@ -268,7 +280,7 @@ impl Book {
             let it = &self.orders[order];
             let waits = it.ended.is_none() && !it.confirmed && it.sent == "unfulfilled";
             let unpaid = matches!(it.payment, "pending" | "failed");
-            if it.online && waits && unpaid && self.now - it.touched > ttl {
+            if it.online && waits && unpaid && self.now - it.since > ttl {
                 self.end(order, "expired");
             }
         }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::four::{Event, Four, P, razorpay_event};
+use super::four::{Event, Four, P, razorpay_event, razorpay_proof, stripe_event};
 use super::{paid, words};
-use crate::support::providers::{Fault, razorpay};
+use crate::support::providers::{Fault, razorpay, stripe};
 
 impl Four {
     /// An event about the only payment of an order of Razorpay's, as it stands there after `change`.
@@ -208,6 +208,144 @@ both! {
         }
         assert_eq!(s.facts(&order).await, words(&["captured", "charged_back"]));
         assert_eq!(s.number("SELECT COUNT(*) FROM outbox WHERE topic = 'payment.flagged'").await, 0);
+        s.all_is_well().await;
+    }
+
+    /// WH-07
+    async fn a_refund_that_is_told_before_its_money_counts_when_that_is_there(s: Four) {
+        for redelivered in [false, true] {
+            let (order, reference) = s.begun(P::Razorpay).await;
+            let payment = s.razorpay.razorpay_pays(&reference, "captured");
+            let part = json!({"event": "refund.processed", "payload": {"refund": {"entity": {
+                "id": format!("rfnd_{payment}"), "amount": 250, "currency": "BDT", "payment_id": payment, "status": "processed"}}}});
+            let lost = json!({"event": "payment.dispute.lost", "payload": {"dispute": {"entity": {
+                "id": format!("disp_{payment}"), "amount": 300, "currency": "BDT", "payment_id": payment}}}});
+            let early = [
+                razorpay_event(&part.to_string(), &format!("r {payment}")), razorpay_event(&lost.to_string(), &format!("d {payment}")),
+            ];
+            for event in &early {
+                s.send(P::Razorpay, event).expect(200).await;
+            }
+            assert_eq!(s.facts(&order).await, words(&[]));
+            s.send(P::Razorpay, &s.event(P::Razorpay, &reference, &format!("c {payment}"))).expect(200).await;
+            assert_eq!(s.stands(&order).await, paid());
+            if redelivered {
+                for event in early.iter().chain(&early) {
+                    s.send(P::Razorpay, event).expect(200).await;
+                }
+            }
+            s.shop.clock.advance(Duration::from_secs(30));
+            s.jobs().await;
+            assert_eq!(s.stands(&order).await.1, "partially_refunded", "{redelivered}");
+            let sum = format!("SELECT refunded_minor FROM orders WHERE id = {}", order["id"]);
+            assert_eq!(s.number(&sum).await, 550);
+            assert_eq!(s.facts(&order).await, words(&["captured", "refunded", "charged_back"]));
+        }
+        assert_eq!(s.number("SELECT COUNT(*) FROM provider_events WHERE outcome = 'parked'").await, 0);
+        s.all_is_well().await;
+    }
+
+    async fn who_asks_whether_it_is_paid_keeps_nothing(s: Four) {
+        let (_, order) = (s.begun(P::Stripe).await, s.order().await);
+        s.initiate(&order, "razorpay").expect(200).await;
+        let expire = || shop::orders::expire_orders(&s.shop.app);
+        let versions = s.number("SELECT CAST(SUM(version) AS BIGINT) FROM orders").await;
+        let stripes = json!({"order_id": s.number("SELECT MIN(id) FROM orders").await});
+        for _ in 0..24 {
+            s.shop.clock.advance(Duration::from_secs(3600));
+            s.verify(stripes.clone()).expect(504).await;
+            assert_eq!(expire().await.unwrap(), 0);
+        }
+        assert_eq!(s.number("SELECT CAST(SUM(version) AS BIGINT) FROM orders").await, versions);
+        // Beginning anew gives time again, once.
+        s.initiate(&order, "bkash").expect(200).await;
+        s.shop.clock.advance(Duration::from_secs(1));
+        assert_eq!(expire().await.unwrap(), 1);
+        for (n, provider) in ["stripe", "paypal", "razorpay"].into_iter().enumerate() {
+            s.shop.clock.advance(Duration::from_secs(6 * 3600));
+            assert_eq!(expire().await.unwrap(), 0, "{n}");
+            s.initiate(&order, provider).expect(200).await;
+        }
+        s.shop.clock.advance(Duration::from_secs(6 * 3600 - 1));
+        assert_eq!(expire().await.unwrap(), 0);
+        s.shop.clock.advance(Duration::from_secs(1));
+        assert_eq!(expire().await.unwrap(), 1);
+        assert_eq!(s.stands(&order).await.0, "expired");
+        assert_eq!(s.number("SELECT CAST(SUM(reserved) AS BIGINT) FROM stock_items").await, 0);
+    }
+
+    /// ID-02
+    async fn no_kept_answer_has_the_secret_of_a_payment(s: Four) {
+        let order = s.order().await;
+        let keyed = || s.initiate(&order, "stripe").header("idempotency-key", "k1");
+        let first = keyed().expect(200).await;
+        let again = keyed().expect(200).await;
+        assert!(first.json()["client_secret"].as_str().unwrap().contains("_secret_"));
+        assert_eq!((again.header("idempotency-replayed"), again.json()), ("true", first.json()));
+        assert_eq!(s.number("SELECT COUNT(*) FROM idempotency_keys WHERE status = 200").await, 1);
+        assert_eq!(s.number("SELECT COUNT(*) FROM idempotency_keys WHERE answer LIKE '%secret%'").await, 0);
+    }
+
+    /// OR-07
+    async fn a_refund_that_fails_after_it_succeeded_is_taken_back_and_owed(s: Four) {
+        let (order, reference) = s.begun(P::Stripe).await;
+        s.buyer_pays(P::Stripe, &reference);
+        s.verify(s.proof(P::Stripe, &order, &reference)).expect(200).await;
+        let payment = s.payment_id(&order).await;
+        s.refund(&payment, json!({"amount": "2.50"})).expect(201).await;
+        let mut refund = s.stripe.state.book.lock().unwrap().refunds.values().next().unwrap().clone();
+        refund["status"] = json!("failed");
+        refund["failure_reason"] = json!("lost_or_stolen_card");
+        for id in ["evt_f1", "evt_f2"] {
+            let failed = stripe_event(&stripe::event(id, "refund.failed", &refund));
+            s.send(P::Stripe, &failed).expect(200).await;
+        }
+        assert_eq!(s.stands(&order).await, paid());
+        assert_eq!(s.number("SELECT refunded_minor FROM orders").await, 0);
+        assert_eq!(s.facts(&order).await, words(&["captured", "refunded", "refund_reversed"]));
+        let shown = s.refunds(&order).await["results"][0].clone();
+        assert_eq!((&shown["status"], &shown["note"]), (&json!("failed"), &json!("lost_or_stolen_card")));
+        assert_eq!(s.owed().await["results"][0]["id"], payment);
+        assert_eq!(s.number("SELECT COUNT(*) FROM outbox WHERE topic = 'payment.refund_failed'").await, 1);
+        s.books().await;
+
+        s.refund(&payment, json!({"amount": "2.50"})).expect(201).await;
+        assert_eq!(s.owed().await["count"], 0);
+        assert_eq!(s.stands(&order).await.1, "partially_refunded");
+        s.all_is_well().await;
+    }
+
+    /// WH-08
+    async fn what_staff_was_refused_after_the_order_ended_goes_back_too(s: Four) {
+        let (order, reference) = s.begun(P::Razorpay).await;
+        s.buyer_pays(P::Razorpay, &reference);
+        s.verify(s.proof(P::Razorpay, &order, &reference)).expect(200).await;
+        s.razorpay.fails("/refund", Fault::Say(500, "{}".into()));
+        s.refund(&s.payment_id(&order).await, json!({"amount": "2.50"})).expect(502).await;
+        s.cancel(&order).expect(200).await;
+        s.jobs().await;
+        assert_eq!(s.number("SELECT refunded_minor FROM payments").await, 1000);
+        s.razorpay.fails("/refund", Fault::Say(400, "{}".into()));
+        s.shop.clock.advance(Duration::from_secs(121));
+        s.jobs().await;
+        assert_eq!(s.owed().await["count"], 1);
+        s.shop.clock.advance(Duration::from_secs(3601));
+        s.jobs().await;
+        assert_eq!(s.stands(&order).await, ("cancelled".to_owned(), "refunded".to_owned()));
+        assert_eq!(s.owed().await["count"], 0);
+        s.all_is_well().await;
+    }
+
+    async fn the_second_money_of_an_attempt_may_be_verified_again(s: Four) {
+        let (order, reference) = s.begun(P::Razorpay).await;
+        s.razorpay.razorpay_pays(&reference, "captured");
+        let told = s.razorpay_tells("payment.captured", &reference, &[("amount", json!(900))]);
+        s.send(P::Razorpay, &told).expect(200).await;
+        let right = s.razorpay.razorpay_pays(&reference, "captured");
+        for _ in 0..2 {
+            s.verify(razorpay_proof(&order, &reference, &right)).expect(200).await;
+        }
+        assert_eq!(s.payments(&order).await, words(&["flagged", "succeeded"]));
         s.all_is_well().await;
     }
 }

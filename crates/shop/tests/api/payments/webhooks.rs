@@ -149,6 +149,22 @@ both! {
         s.all_is_well().await;
     }
 
+    /// WH-20: broken off at some point, and the shop dies with it.
+    async fn an_event_whose_answer_was_lost_comes_again_and_counts_once(s: Four) {
+        let mut s = s;
+        for micros in [0, 1_000, 3_000, 10_000, 30_000] {
+            let (order, reference) = s.begun(P::Razorpay).await;
+            s.buyer_pays(P::Razorpay, &reference);
+            let event = s.event(P::Razorpay, &reference, &format!("evt_{micros}"));
+            let cut = std::time::Duration::from_micros(micros);
+            drop(tokio::time::timeout(cut, s.send(P::Razorpay, &event).send()).await);
+            s.paying.shop.reopen().await;
+            s.send(P::Razorpay, &event).expect(200).await;
+            assert_eq!((s.stands(&order).await, s.facts(&order).await), (paid(), words(&["captured"])), "{micros}");
+        }
+        s.all_is_well().await;
+    }
+
     /// WH-07
     async fn what_comes_late_takes_nothing_back(s: Four) {
         let (order, reference) = s.begun(P::Razorpay).await;
