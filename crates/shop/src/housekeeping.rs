@@ -15,6 +15,7 @@ pub struct Swept {
     pub idempotency_keys: u64,
     pub guest_carts: u64,
     pub login_attempts: u64,
+    pub sessions: u64,
     pub mail_links: u64,
     pub failed_jobs: u64,
     pub erased_accounts: u64,
@@ -22,13 +23,14 @@ pub struct Swept {
 }
 
 /// Forgets answers kept for repeated requests after 24 hours, guest carts untouched for 30 days, jobs that
-/// failed for good after 30 days, login attempts and links of mails after 90 days, pictures that nothing has shown for an hour; and erases again what came back with a
-/// restore.
+/// failed for good after 30 days, login attempts, sessions that are over and links of mails after 90 days, pictures that
+/// nothing has shown for an hour; and erases again what came back with a restore.
 pub async fn sweep(app: &App) -> Result<Swept> {
     Ok(Swept {
         idempotency_keys: idempotency::forget_old(app).await?,
         guest_carts: cart::sweep_carts(app).await?,
         login_attempts: accounts::attempts::forget_old(app).await?,
+        sessions: accounts::sessions::forget_old(app).await?,
         mail_links: accounts::links::forget_old(app).await?,
         failed_jobs: forget_failed_jobs(app).await?,
         pictures: media::sweep(app).await?,

@@ -122,4 +122,28 @@ both! {
         let again = shop.sign_in(&alice.email).await;
         assert_eq!(sessions(&shop, &again).await.len(), 1);
     }
+
+    async fn sessions_that_were_over_for_90_days_are_forgotten_with_their_tokens(shop: TestShop) {
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        let rows = async |table: &str| -> i64 {
+            let conn = shop.app.db.read().await.unwrap();
+            conn.one(&format!("SELECT COUNT(*) FROM {table}"), &[]).await.unwrap()
+        };
+        let swept = async || shop::housekeeping::sweep(&shop.app).await.unwrap().sessions;
+        let alice = shop.customer("alice").await;
+        let out = shop.sign_in(&alice.email).await;
+        shop.post("/api/v1/auth/logout/").by(&out).json(json!({})).expect(200).await;
+
+        // One has ended, the other one can be used for 30 days.
+        shop.clock.advance(90 * DAY);
+        assert_eq!((swept().await, rows("sessions").await), (0, 2));
+        shop.clock.advance(DAY);
+        shop.sign_in(&alice.email).await;
+        assert_eq!((swept().await, rows("sessions").await, rows("refresh_tokens").await), (1, 2, 2));
+        shop.clock.advance(29 * DAY);
+        assert_eq!((swept().await, rows("sessions").await), (0, 2));
+        shop.clock.advance(DAY);
+        assert_eq!((swept().await, rows("sessions").await, rows("refresh_tokens").await), (1, 1, 1));
+        assert_eq!(shop.post("/api/v1/auth/refresh/").json(json!({"refresh": alice.refresh})).expect(401).await.code(), "token_invalid");
+    }
 }

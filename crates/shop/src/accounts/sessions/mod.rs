@@ -6,11 +6,16 @@ pub mod store;
 
 pub use api::routes;
 
+use std::time::Duration;
+
 use crate::app::App;
 use crate::caller::User;
 use crate::error::{Error, Result};
 use crate::ids::SessionId;
 use crate::transact;
+
+/// How long it can be seen where somebody was signed in.
+const KEPT_FOR: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// Ends one session of the user's own; that of somebody else is not found.
 async fn end_session(app: &App, user: User, session: SessionId) -> Result<()> {
@@ -39,4 +44,18 @@ async fn end_all_sessions(app: &App, user: User, keep_current: bool) -> Result<u
     })?;
     super::changed(app, user.id);
     Ok(ended)
+}
+
+/// Forgets sessions that ended or expired 90 days ago, and their refresh tokens.
+pub async fn forget_old(app: &App) -> Result<u64> {
+    const BATCH: i64 = 500;
+    let before = app.clock.now() - KEPT_FOR;
+    let mut gone = 0;
+    loop {
+        let batch = transact!(app.db, tx => { store::sweep_sessions(tx, before, BATCH).await })?;
+        gone += batch;
+        if batch < BATCH.unsigned_abs() {
+            return Ok(gone);
+        }
+    }
 }

@@ -28,7 +28,7 @@ pub fn statements() -> Vec<String> {
             .sql()
             .to_owned(),
     );
-    all.push(END_OWN_SESSION.to_owned());
+    all.extend([END_OWN_SESSION, SWEEP_SESSIONS].map(str::to_owned));
     all
 }
 
@@ -106,4 +106,14 @@ pub(super) async fn end_own_session(
 ) -> Result<bool> {
     let args = args![now, reason, session, user];
     Ok(tx.execute(END_OWN_SESSION, args).await? == 1)
+}
+
+// None was seen after its end: there is an index for when it was.
+const SWEEP_SESSIONS: &str = "\
+    DELETE FROM sessions WHERE id IN (SELECT id FROM sessions \
+    WHERE last_seen_at < $1 AND (ended_at < $1 OR expires_at < $1) ORDER BY last_seen_at LIMIT $2)";
+
+/// Deletes up to so many sessions that were over before then, and with each its refresh tokens.
+pub(super) async fn sweep_sessions(tx: &Tx, before: Time, most: i64) -> Result<u64> {
+    Ok(tx.execute(SWEEP_SESSIONS, args![before, most]).await?)
 }
