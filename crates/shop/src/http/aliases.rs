@@ -156,6 +156,13 @@ pub fn tail(path: &str) -> String {
     with_slash(tail_of(path).unwrap_or(path))
 }
 
+/// All of them: the methods, the path and that of the route, both below the base.
+pub fn all() -> impl Iterator<Item = (&'static [&'static str], &'static str, &'static str)> {
+    ALIASES
+        .iter()
+        .map(|alias| (alias.methods, alias.from, alias.to))
+}
+
 /// The methods that aliases give to a path, beyond those of the route of the same name.
 pub fn methods_at(path: &str) -> Vec<&'static str> {
     let trimmed = tail_of(path).unwrap_or("").trim_matches('/');
