@@ -1,5 +1,5 @@
 //! Which passwords are taken: long enough, not too long to hash, not among the first that a guesser tries.
-//! Any character is allowed and nothing is trimmed; there are no rules of composition.
+//! Any character is allowed and nothing is trimmed, but spaces alone are none; there are no rules of composition.
 
 use super::account::fault;
 use crate::error::Fault;
@@ -24,6 +24,9 @@ impl PasswordRules {
     pub(super) fn faults(&self, attr: &str, password: &str, about: &[&str]) -> Vec<Fault> {
         if let Some(fault) = length_fault(attr, password) {
             return vec![fault];
+        }
+        if password.trim().is_empty() {
+            return vec![fault(attr, "blank", "This field may not be blank.")];
         }
         let mut faults = Vec::new();
         if password.chars().count() < self.min_length {
@@ -163,6 +166,14 @@ mod tests {
         );
         assert!(codes("password123", &DEVELOPMENT).is_empty());
         assert_eq!(codes("password123", &PRODUCTION), ["password_too_common"]);
+    }
+
+    #[test]
+    fn spaces_alone_are_no_password() {
+        for password in ["", " ", "        ", "\t\u{a0}\u{3000}       "] {
+            assert_eq!(codes(password, &PRODUCTION), ["blank"], "{password:?}");
+        }
+        assert!(codes("   a    ", &PRODUCTION).is_empty());
     }
 
     #[test]

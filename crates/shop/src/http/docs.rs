@@ -1,16 +1,17 @@
-//! The API document and two readers of it, all from the binary: no page asks any other host for anything.
+//! The API document, two readers of it, and what each error is, all from the binary: no page asks any other host for
+//! anything.
 
 use std::sync::LazyLock;
 
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::answer::cached_bytes;
 use super::extract::Query;
-use super::{Routes, openapi};
-use crate::error::{Error, Result};
+use super::{Routes, ok, openapi};
+use crate::error::{Code, Error, Result};
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(openapi::document);
 static JSON: LazyLock<String> = LazyLock::new(|| DOCUMENT.to_string());
@@ -35,6 +36,7 @@ pub(super) fn routes() -> Routes {
         .page("/docs/{file}", swagger_file)
         .page("/redoc/", redoc_page)
         .page("/redoc/{file}", redoc_file)
+        .at_root("/problems/{code}", problem)
 }
 
 crate::words! {
@@ -86,6 +88,18 @@ async fn redoc_file(headers: HeaderMap, Path(name): Path<String>) -> Result<Resp
         "start.js" => Ok(file(&headers, "text/javascript", REDOC_START.as_bytes())),
         _ => Err(Error::not_found()),
     }
+}
+
+/// What the `type` of an error leads to: its line of the table.
+async fn problem(Path(name): Path<String>) -> Result<Response> {
+    let code = Code::ALL.iter().find(|code| code.as_str() == name);
+    let code = code.ok_or_else(Error::not_found)?;
+    Ok(ok(&json!({
+        "type": format!("/problems/{name}"),
+        "title": code.title(),
+        "status": code.status(),
+        "code": name,
+    })))
 }
 
 fn file(headers: &HeaderMap, content_type: &str, bytes: &[u8]) -> Response {

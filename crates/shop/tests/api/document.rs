@@ -121,6 +121,18 @@ fn every_path_ends_with_a_slash_below_the_base() {
 }
 
 both! {
+    async fn the_type_of_an_error_leads_to_what_it_is(shop: TestShop) {
+        let refused = shop.get("/api/v1/orders/").expect(401).await.json();
+        let told = shop.get(refused["type"].as_str().unwrap()).expect(200).await.json();
+        for member in ["type", "title", "status", "code"] {
+            assert_eq!(told[member], refused[member]);
+        }
+        for code in Code::ALL {
+            shop.get(&format!("/problems/{}", code.as_str())).expect(200).await;
+        }
+        shop.get("/problems/no_such_code").expect(404).await;
+    }
+
     async fn the_document_is_served_as_json_and_as_yaml(shop: TestShop) {
         let json = shop.get("/api/schema/").expect(200).await;
         assert_eq!(json.json(), *OPENAPI);
