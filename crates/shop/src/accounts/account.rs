@@ -86,7 +86,7 @@ pub(super) fn username_fault(username: &str, email: &str) -> Option<Fault> {
 
 /// What is longer than its column is meant to be, or no line of text. `fields`: name and value.
 pub(super) fn text_faults<'a>(
-    fields: impl IntoIterator<Item = (&'static str, &'a str)>,
+    fields: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> impl Iterator<Item = Fault> {
     fields.into_iter().filter_map(|(attr, value)| {
         let most = match attr {

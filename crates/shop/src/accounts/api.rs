@@ -7,8 +7,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 
 pub(crate) use wire::ProfileOut;
-pub(super) use wire::{CartAdjustmentOut, EmailText, MessageOut, PasswordText, adjustments};
-use wire::{RegisteredOut, SignedInOut, TokensOut, VerifiedOut};
+pub(super) use wire::{CartAdjustmentOut, EmailText, MessageOut, NewPasswordText, adjustments};
+use wire::{PasswordText, RegisteredOut, SignedInOut, TokensOut, Told, VerifiedOut};
 
 use super::account::Account;
 use super::attempts::known_device::{self, KnownDevice};
@@ -133,19 +133,19 @@ input! {
     /// Body of `POST auth/register/`.
     pub(super) struct RegisterIn {
         pub email: EmailText,
-        pub password: PasswordText,
+        pub password: NewPasswordText,
         /// The password once more; checked when it is sent.
         pub password2: Option<String>,
         /// The same under another name.
         pub password_confirm: Option<String>,
         /// Letters, digits and `. + - _`.
-        pub username: Option<String>,
+        pub username: Option<Told>,
         /// Stands for `first_name` and `last_name`: the last word is the last name.
         pub name: Option<String>,
-        pub first_name: Option<String>,
-        pub last_name: Option<String>,
-        pub phone: Option<String>,
-        pub address: Option<String>,
+        pub first_name: Option<Told>,
+        pub last_name: Option<Told>,
+        pub phone: Option<Told>,
+        pub address: Option<Told>,
     }
 }
 
@@ -162,12 +162,12 @@ async fn register(
             ("password2", body.password2),
             ("password_confirm", body.password_confirm),
         ]),
-        username: body.username,
+        username: body.username.map(|told| told.0),
         name: body.name,
-        first_name: body.first_name,
-        last_name: body.last_name,
-        phone: body.phone,
-        address: body.address,
+        first_name: body.first_name.map(|told| told.0),
+        last_name: body.last_name.map(|told| told.0),
+        phone: body.phone.map(|told| told.0),
+        address: body.address.map(|told| told.0),
     };
     let registered = register::register(&app, input, &client, cart.token.as_ref()).await?;
     let signed_in = registered.tokens.is_some();
@@ -311,15 +311,15 @@ input! {
     /// Body of `PUT` and `PATCH auth/profile/`: what is left out stays as it is, `null` empties.
     pub(super) struct ProfileIn {
         /// Another address needs `current_password`, and counts once the mail sent there was answered.
-        pub email: Option<String>,
-        pub current_password: Option<String>,
-        pub username: Patch<String>,
+        pub email: Option<EmailText>,
+        pub current_password: Option<PasswordText>,
+        pub username: Patch<Told>,
         /// Stands for `first_name` and `last_name`: the last word is the last name.
         pub name: Option<String>,
-        pub first_name: Patch<String>,
-        pub last_name: Patch<String>,
-        pub phone: Patch<String>,
-        pub address: Patch<String>,
+        pub first_name: Patch<Told>,
+        pub last_name: Patch<Told>,
+        pub phone: Patch<Told>,
+        pub address: Patch<Told>,
     }
 }
 
@@ -331,8 +331,8 @@ async fn update_profile(
     In(body): In<ProfileIn>,
 ) -> Result<Response> {
     let update = ProfileUpdate {
-        email: body.email,
-        current_password: body.current_password,
+        email: body.email.and_then(|email| email.0),
+        current_password: body.current_password.and_then(|password| password.0),
         name: body.name,
         profile: ProfileChange {
             username: text(body.username),
@@ -348,11 +348,11 @@ async fn update_profile(
     Ok(tagged(StatusCode::OK, &ProfileOut::from(&account)))
 }
 
-fn text(field: Patch<String>) -> Option<String> {
+fn text(field: Patch<Told>) -> Option<String> {
     match field {
         Patch::Absent => None,
         Patch::Null => Some(String::new()),
-        Patch::Set(text) => Some(text.trim().to_owned()),
+        Patch::Set(Told(text)) => Some(text.trim().to_owned()),
     }
 }
 
@@ -361,7 +361,7 @@ input! {
     pub(super) struct ChangePasswordIn {
         #[also("current_password")]
         pub old_password: PasswordText,
-        pub new_password: PasswordText,
+        pub new_password: NewPasswordText,
         /// The new password once more; checked when it is sent.
         pub new_password2: Option<String>,
         /// The same under another name.

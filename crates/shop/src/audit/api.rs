@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::caller::Admin;
 use crate::clock::Time;
 use crate::error::Result;
-use crate::http::extract::{Query, moment};
+use crate::http::extract::{Query, Since, Until};
 use crate::http::{Op, Routes, ok};
 use crate::ids::{AuditId, UserId};
 use crate::paging::Paging;
@@ -36,9 +36,9 @@ query! {
         subject_id: Option<String>,
         request_id: Option<String>,
         /// A day in the shop's time zone (`2026-01-31`, from its start) or a moment.
-        date_from: Option<String>,
+        date_from: Option<Since>,
         /// A day (to its end) or a moment.
-        date_to: Option<String>,
+        date_to: Option<Until>,
         paging: Paging,
     }
 }
@@ -48,17 +48,14 @@ async fn list(
     _: Admin,
     Query(query): Query<AuditQuery>,
 ) -> Result<Response> {
-    let at = |name, text: Option<String>, end| {
-        text.map(|text| moment(&app, name, &text, end)).transpose()
-    };
     let filter = Filter {
         actor: query.actor,
         action: query.action,
         subject_type: query.subject_type,
         subject_id: query.subject_id,
         request_id: query.request_id,
-        from: at("date_from", query.date_from, false)?,
-        until: at("date_to", query.date_to, true)?,
+        from: query.date_from.map(|since| since.0),
+        until: query.date_to.map(|until| until.0),
     };
     let page = store::list_entries(&app.db.read().await?, &filter, &query.paging).await?;
     Ok(ok(&page.map(EntryOut::from)))

@@ -126,7 +126,7 @@ async fn list(
 ) -> Result<Response> {
     let access = access(Some(&user), &HeaderMap::new());
     let paging = query.paging.clone();
-    let filter = query.into_filter(&app)?;
+    let filter = query.into_filter();
     let conn = app.db.read().await?;
     let orders = find_orders::list_orders(&conn, &access, &filter, &paging).await?;
     let count = match paging.wants_count() {
@@ -196,7 +196,7 @@ async fn export(
     _: Admin,
     Query(query): Query<ExportQuery>,
 ) -> Result<Response> {
-    let filter = query.into_filter(&app)?;
+    let filter = query.into_filter();
     let day = app.clock.now().day(&app.config.time_zone);
     let pages = stream::try_unfold(Some(Vec::new()), move |seen| {
         let (app, filter) = (app.clone(), filter.clone());

@@ -135,6 +135,22 @@ both! {
         assert_eq!((&unknown[0]["user_id"], &unknown[0]["reason"]), (&Value::Null, &json!("unknown_account")));
         assert_eq!(list(&shop, &admin, &format!("{path}?outcome=failed&date_from=2026-03-01T12:30:00Z")).await.len(), 0);
         assert_eq!(list(&shop, &admin, &format!("{path}?outcome=failed&date_to=2026-03-01")).await.len(), 2);
+        assert_eq!(list(&shop, &admin, &format!("{path}?ip_address=::ffff:{ip}&outcome=failed")).await, of_alice[1..]);
+    }
+
+    /// IN-06
+    async fn filters_that_do_not_parse_are_refused_together(shop: TestShop) {
+        let admin = shop.admin().await;
+        for (path, faulty) in [
+            ("login-attempts/?ip_address=abc", &["ip_address"][..]),
+            ("login-attempts/?date_to=x&ip_address=1.2.3&date_from=y&user=z", &["user", "ip_address", "date_from", "date_to"]),
+            ("sessions/?ip_address=localhost&active=maybe", &["ip_address", "active"]),
+        ] {
+            let answer = shop.get(&format!("{SECURITY}{path}")).by(&admin).expect(400).await;
+            assert_eq!(answer.faulty(), faulty, "{path}");
+        }
+        let answer = shop.get(&format!("{LOG}?date_from=x&actor=y&date_to=z")).by(&admin).expect(400).await;
+        assert_eq!(answer.faulty(), ["actor", "date_from", "date_to"]);
     }
 
     async fn sessions_of_everybody_are_listed(shop: TestShop) {

@@ -145,6 +145,8 @@ both! {
         }
         let long = format!("{PRODUCTS}?search={}", "a".repeat(5000));
         assert_eq!(shop.get(&long).expect(400).await.faulty(), ["search"]);
+        let all = shop.get(&format!("{long}&ordering=foo&min_price=abc")).expect(400).await;
+        assert_eq!(all.faulty(), ["search", "min_price", "ordering"]);
         shop.get(&format!("{PRODUCTS}?page_size=1000000000")).expect(200).await;
         shop.get(&format!("{PRODUCTS}?page=1000000000000000000")).expect(404).await;
         for id in ["abc", "9223372036854775808", "-1", "0"] {

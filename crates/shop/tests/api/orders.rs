@@ -400,11 +400,17 @@ both! {
         }
         for (query, name) in [
             ("?status=nonsense", "status"), ("?date_from=yesterday", "date_from"), ("?date_to=2026-02-30", "date_to"),
+            ("?user=abc", "user"), ("?user=-1", "user"), ("?user=99999999999999999999", "user"),
             ("?colour=red", "colour"), ("?page=0", "page"), ("?cursor=x", "cursor"),
         ] {
             let answer = s.boss.sign(s.shop.get(&format!("{ORDERS}{query}"))).expect(400).await;
             assert_eq!(answer.faulty(), [name], "{query}");
         }
+        let all = s.boss.sign(s.shop.get(&format!("{ORDERS}?date_from=abc&status=foo&user=abc&date_to=x"))).expect(400).await;
+        assert_eq!(all.faulty(), ["status", "user", "date_from", "date_to"]);
+        let two = json!({"payment_method": "x", "expected_total": "abc", "shipping_address_id": 99});
+        let refused = s.boss.sign(s.shop.post(ORDERS)).json(two).expect(400).await;
+        assert_eq!(refused.faulty(), ["payment_method", "expected_total"], "whose address it is comes after");
     }
 
     async fn a_customers_list_reads_the_customers_orders_only(s: Ready) {

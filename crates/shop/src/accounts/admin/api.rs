@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::caller::{Admin, Role};
 use crate::clock::Time;
 use crate::error::{Code, Error, Result};
-use crate::http::extract::{Id, In, Query, moment};
+use crate::http::extract::{Id, In, Query, Since, Until};
 use crate::http::{Op, Routes, ok};
 use crate::ids::{LoginAttemptId, SessionId, UserId};
 use crate::paging::Paging;
@@ -137,12 +137,12 @@ query! {
     struct AttemptQuery {
         user: Option<UserId>,
         email: Option<String>,
-        ip_address: Option<String>,
+        ip_address: Option<IpAddr>,
         outcome: Option<Outcome>,
         /// A day in the shop's time zone (`2026-01-31`, from its start) or a moment.
-        date_from: Option<String>,
+        date_from: Option<Since>,
         /// A day (to its end) or a moment.
-        date_to: Option<String>,
+        date_to: Option<Until>,
         paging: Paging,
     }
 }
@@ -152,16 +152,13 @@ async fn list_attempts(
     _: Admin,
     Query(query): Query<AttemptQuery>,
 ) -> Result<Response> {
-    let at = |name, text: Option<String>, end| {
-        text.map(|text| moment(&app, name, &text, end)).transpose()
-    };
     let filter = AttemptFilter {
         user: query.user,
         email: query.email.as_deref().map(account::key),
-        ip: query.ip_address,
+        ip: query.ip_address.map(|ip| ip.to_string()),
         outcome: query.outcome,
-        from: at("date_from", query.date_from, false)?,
-        until: at("date_to", query.date_to, true)?,
+        from: query.date_from.map(|since| since.0),
+        until: query.date_to.map(|until| until.0),
     };
     let page = store::list_attempts(&app.db.read().await?, &filter, &query.paging).await?;
     Ok(ok(&page.map(AttemptOut::from)))
@@ -171,7 +168,7 @@ query! {
     struct SessionQuery {
         user: Option<UserId>,
         email: Option<String>,
-        ip_address: Option<String>,
+        ip_address: Option<IpAddr>,
         /// Those that have not ended.
         active: Option<bool>,
         paging: Paging,
@@ -186,7 +183,7 @@ async fn list_sessions(
     let filter = sessions::Filter {
         user: query.user,
         email: query.email.as_deref().map(account::key),
-        ip: query.ip_address,
+        ip: query.ip_address.map(|ip| ip.to_string()),
         active: query.active,
     };
     let now = app.clock.now();

@@ -4,25 +4,31 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::accounts::account::Account;
+use crate::accounts::account::{self, Account};
+use crate::accounts::passwords;
 use crate::accounts::sign_in::{Adjustments, CartAdjustment, Tokens};
 use crate::clock::Time;
+use crate::error::Fault;
 use crate::http::extract::{Field, Node, Reader};
 use crate::http::schema::Schemas;
 use crate::ids::{ProductId, UserId, VariantId};
 
 /// A text that must be there. Whether it is, and whether it will do, is judged with the rest of the account, so that
-/// all faults stand in one answer.
+/// all faults stand in one answer; what can be said of it alone is remarked on, for when something else is unreadable.
 macro_rules! judged_text {
-    ($($name:ident $schema:tt)*) => {$(
+    ($($name:ident $faults:expr, $schema:tt)*) => {$(
         pub(in crate::accounts) struct $name(pub(in crate::accounts) Option<String>);
 
         impl Field for $name {
             fn read(node: &Node<'_>, reader: &mut Reader) -> Option<Self> {
-                String::read(node, reader).map(|text| $name(Some(text)))
+                let text = String::read(node, reader)?;
+                let faults: fn(&Reader, &str) -> Vec<Fault> = $faults;
+                remark(reader, faults(reader, &text));
+                Some($name(Some(text)))
             }
 
-            fn absent(_: &mut Reader) -> Option<Self> {
+            fn absent(reader: &mut Reader) -> Option<Self> {
+                reader.remark("required", "This field is required.");
                 Some($name(None))
             }
 
@@ -33,8 +39,40 @@ macro_rules! judged_text {
     )*};
 }
 judged_text! {
-    EmailText {"type": "string", "format": "email", "maxLength": 254}
-    PasswordText {"type": "string", "format": "password", "writeOnly": true}
+    EmailText |_, text| account::parse_email(Some(text)).err().into_iter().collect(),
+        {"type": "string", "format": "email", "maxLength": 254}
+    PasswordText |reader, text| passwords::length_fault(reader.attr(), text).into_iter().collect(),
+        {"type": "string", "format": "password", "writeOnly": true}
+    NewPasswordText |reader, text| reader.app.accounts.rules.faults(reader.attr(), text, &[]),
+        {"type": "string", "format": "password", "writeOnly": true}
+}
+
+/// What somebody tells of themselves, by the name of its field. Judged with the rest of the account, as those above.
+pub(in crate::accounts) struct Told(pub(in crate::accounts) String);
+
+impl Field for Told {
+    fn read(node: &Node<'_>, reader: &mut Reader) -> Option<Self> {
+        let text = String::read(node, reader)?;
+        let (attr, told) = (reader.attr(), text.trim());
+        let faults = match attr {
+            // What has an `@` may be the account's own address.
+            "username" if told.contains('@') => account::username_fault(told, told),
+            "username" => account::username_fault(told, ""),
+            attr => account::text_faults([(attr, told)]).next(),
+        };
+        remark(reader, faults);
+        Some(Told(text))
+    }
+
+    fn schema(schemas: &mut Schemas) -> Value {
+        String::schema(schemas)
+    }
+}
+
+fn remark(reader: &mut Reader, faults: impl IntoIterator<Item = Fault>) {
+    for fault in faults {
+        reader.remark(fault.code, fault.detail);
+    }
 }
 
 #[derive(Serialize, ToSchema)]

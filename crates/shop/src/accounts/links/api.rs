@@ -9,8 +9,8 @@ use utoipa::ToSchema;
 use super::reset_password::{self, PasswordReset};
 use super::{LinkToken, ask_again, find, verify_email};
 use crate::accounts::api::{
-    CartAdjustmentOut, EmailText, MessageOut, PasswordText, ProfileOut, adjustments, forget_cart,
-    remember_device, repeated,
+    CartAdjustmentOut, EmailText, MessageOut, NewPasswordText, ProfileOut, adjustments,
+    forget_cart, remember_device, repeated,
 };
 use crate::accounts::log_in::SignedIn;
 use crate::app::App;
@@ -177,7 +177,7 @@ input! {
         /// Of the link in the mail.
         pub token: Option<String>,
         #[also("password")]
-        pub new_password: PasswordText,
+        pub new_password: NewPasswordText,
         /// The new password once more; checked when it is sent.
         pub new_password2: Option<String>,
         /// The same under another name.

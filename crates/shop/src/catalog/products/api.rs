@@ -13,7 +13,7 @@ use super::browse::{self, Listing};
 use super::create_product::{ProductWish, create_product};
 use super::delete_product::delete_product;
 use super::facets::FacetsOut;
-use super::filter::Filter;
+use super::filter::{Filter, Ordering};
 use super::input::{ProductIn, ProductPatch};
 use super::product::Product;
 use super::update_product::update_product;
@@ -21,7 +21,7 @@ use crate::app::App;
 use crate::caller::{Admin, User};
 use crate::catalog::memory::Reading;
 use crate::catalog::{FOR_ADMINS, cache_control};
-use crate::error::{Code, Error, Fault, Result};
+use crate::error::{Code, Result};
 use crate::http::access::ViaAdmin;
 use crate::http::answer::{RestingOn as _, cached, no_content, ok, tagged};
 use crate::http::extract::{IfMatch, InOrForm, PathKey, Query};
@@ -30,7 +30,7 @@ use crate::ids::{ProductId, VariantId};
 use crate::media;
 use crate::paging::{Page, Paging};
 use crate::query;
-use crate::values::{Decimal, Key};
+use crate::values::{Decimal, Key, Line};
 
 const MAX_SEARCH: usize = 200;
 
@@ -133,7 +133,7 @@ query! {
     pub(crate) struct ProductQuery {
         /// Words, or beginnings of words, that all stand in name, description or SKU. Where few products have them,
         /// similar words count too. What is called so comes first, unless `ordering` says otherwise.
-        pub(crate) search: Option<String>,
+        pub(crate) search: Option<Line<MAX_SEARCH>>,
         /// Id, slug or name of a category; those below it count too.
         pub(crate) category: Option<Key>,
         pub(crate) min_price: Option<Decimal>,
@@ -143,7 +143,7 @@ query! {
         pub(crate) is_active: Option<bool>,
         pub(crate) is_featured: Option<bool>,
         /// `price`, `created_at`, `name` or `id`, several with commas, `-` for descending. Newest first without it.
-        pub(crate) ordering: Option<String>,
+        pub(crate) ordering: Option<Ordering>,
         /// Counts of what the list could be narrowed down to, for the whole list.
         pub(crate) facets: Option<bool>,
         /// At most 100 ids with commas.
@@ -189,24 +189,15 @@ async fn list(
         in_stock: query.in_stock,
         ..Filter::default()
     };
-    let search = query.search.filter(|text| !text.trim().is_empty());
-    if search
-        .as_ref()
-        .is_some_and(|text| text.chars().count() > MAX_SEARCH)
-    {
-        return Err(in_query(
-            "search",
-            "max_length",
-            format!("Search for at most {MAX_SEARCH} characters."),
-        ));
-    }
+    let search = query.search.map(String::from);
+    let search = search.filter(|text| !text.is_empty());
     let reading = Reading::begin(&app).await?;
     let by_stock = filter.in_stock.is_some() || query.facets == Some(true);
     let listing = Listing {
         filter,
         category: query.category.as_ref(),
         search: search.as_deref(),
-        ordering: query.ordering.as_deref(),
+        ordering: query.ordering.map(|ordering| ordering.0),
         facets: query.facets == Some(true),
     };
     let (page, facets) = browse::list_products(&app, listing, &query.paging).await?;
@@ -353,13 +344,4 @@ pub(in crate::catalog) fn as_seen(
             ProductOut::new(app, product.clone()),
         ])
     }
-}
-
-fn in_query(attr: &str, code: &'static str, detail: String) -> Error {
-    Error::faults(vec![Fault {
-        attr: attr.to_owned(),
-        code,
-        detail,
-        in_query: true,
-    }])
 }

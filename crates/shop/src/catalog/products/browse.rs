@@ -5,7 +5,7 @@ use std::sync::Arc;
 use db::{Conn, Value};
 
 use super::facets::{Facets, facets};
-use super::filter::{BY_ID, Filter, SORTABLE};
+use super::filter::{BY_ID, Filter, NEWEST};
 use super::product::Product;
 use super::store;
 use crate::app::App;
@@ -30,7 +30,7 @@ pub(super) struct Listing<'a> {
     pub(super) category: Option<&'a Key>,
     pub(super) search: Option<&'a str>,
     /// Without it: what matches best or, where nothing is searched for, the newest.
-    pub(super) ordering: Option<&'a str>,
+    pub(super) ordering: Option<Vec<SortKey>>,
     pub(super) facets: bool,
 }
 
@@ -40,7 +40,8 @@ pub(super) async fn list_products(
     listing: Listing<'_>,
     paging: &Paging,
 ) -> Result<(Page<Product>, Option<Arc<Facets>>)> {
-    let sort = paging::ordering(listing.ordering, SORTABLE, &[BY_ID.desc()], BY_ID)?;
+    let is_ordered = listing.ordering.is_some();
+    let sort = listing.ordering.unwrap_or_else(|| NEWEST.to_vec());
     let catalog = memory::current(app).await?;
     let mut filter = listing.filter;
     if let Some(category) = listing.category {
@@ -61,7 +62,7 @@ pub(super) async fn list_products(
         true => view.count(&filter).await?,
         false => 0,
     };
-    let page = if listing.ordering.is_none() && ways.len() > 1 {
+    let page = if !is_ordered && ways.len() > 1 {
         view.best_first(&filter, &ways, paging, count).await?
     } else {
         let products = store::list_products(&conn, app.db.engine(), &filter, &sort, paging).await?;
@@ -204,7 +205,7 @@ pub(super) async fn low_stock_products(app: &App, paging: &Paging) -> Result<Pag
     };
     let listing = Listing {
         filter,
-        ordering: Some("id"),
+        ordering: Some(vec![BY_ID]),
         ..Listing::default()
     };
     Ok(list_products(app, listing, paging).await?.0)

@@ -1,8 +1,12 @@
 //! Which products a list shows, and what it can be ordered by.
 
+use serde_json::Value;
+
 use crate::catalog::search::Matching;
+use crate::http::extract::{Field, Node, Reader};
+use crate::http::schema::Schemas;
 use crate::ids::{CategoryId, ProductId};
-use crate::paging::SortKey;
+use crate::paging::{self, SortKey};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Filter {
@@ -22,8 +26,30 @@ pub(crate) struct Filter {
     pub(crate) walked: bool,
 }
 
-/// The words of `ordering=`.
-pub(crate) const SORTABLE: &[(&str, SortKey)] = &[
+/// What `ordering=` says.
+#[derive(Debug)]
+pub(crate) struct Ordering(pub(super) Vec<SortKey>);
+
+impl Field for Ordering {
+    fn read(node: &Node<'_>, reader: &mut Reader) -> Option<Self> {
+        let text = String::read(node, reader)?;
+        match paging::ordering(Some(&text), SORTABLE, NEWEST, BY_ID) {
+            Ok(keys) => Some(Ordering(keys)),
+            Err(error) => {
+                for fault in error.fields() {
+                    reader.fault::<()>(fault.code, fault.detail.clone());
+                }
+                None
+            }
+        }
+    }
+
+    fn schema(schemas: &mut Schemas) -> Value {
+        String::schema(schemas)
+    }
+}
+
+const SORTABLE: &[(&str, SortKey)] = &[
     ("id", BY_ID),
     ("price", SortKey::number("p.price_minor")),
     ("created_at", SortKey::number("p.created_at")),
@@ -31,3 +57,6 @@ pub(crate) const SORTABLE: &[(&str, SortKey)] = &[
 ];
 
 pub(crate) const BY_ID: SortKey = SortKey::number("p.id");
+
+/// The order of a list that names none.
+pub(super) const NEWEST: &[SortKey] = &[BY_ID.desc()];

@@ -1,5 +1,7 @@
 //! The types that members of bodies and parameters of queries may have.
 
+use std::net::IpAddr;
+
 use money::{Money, MoneyError};
 use serde_json::{Value, json};
 
@@ -224,6 +226,18 @@ impl Field for Email {
 
     fn schema(_: &mut Schemas) -> Value {
         json!({"type": "string", "format": "email", "maxLength": 254})
+    }
+}
+
+impl Field for IpAddr {
+    fn read(node: &Node<'_>, reader: &mut Reader) -> Option<Self> {
+        let address = text(node, reader)?.parse::<IpAddr>();
+        let address = address.ok().map(|ip| ip.to_canonical());
+        address.or_else(|| reader.fault("invalid", "Enter a valid IPv4 or IPv6 address."))
+    }
+
+    fn schema(_: &mut Schemas) -> Value {
+        json!({"type": "string"})
     }
 }
 

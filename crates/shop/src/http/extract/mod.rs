@@ -15,7 +15,7 @@ pub use fields::{Given, Json, Patch, TextOr};
 pub use form::{Form, InOrForm};
 pub use if_match::IfMatch;
 pub use json::Node;
-pub use moment::moment;
+pub use moment::{Since, Until};
 pub use path::{Id, PathKey, PathText, SubId};
 pub(crate) use query::refuse_parameters;
 pub use query::{Param, Params, Query, QueryInput};

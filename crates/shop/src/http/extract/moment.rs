@@ -1,12 +1,40 @@
 //! Days and moments as filters of lists have them.
 
-use crate::app::App;
-use crate::clock::Time;
-use crate::error::{Error, Fault, Result};
+use serde_json::Value;
 
-/// A day of the shop or a moment: as `date_from` its start, as `date_to` (`end`) the first microsecond after it.
-pub fn moment(app: &App, attr: &str, text: &str, end: bool) -> Result<Time> {
-    let zone = &app.config.time_zone;
+use super::json::Node;
+use super::reader::{Field, Reader};
+use crate::clock::Time;
+use crate::http::schema::Schemas;
+
+/// `date_from`: a moment, or the start of a day in the shop's time zone.
+pub struct Since(pub Time);
+
+/// `date_to`: the first microsecond after a moment, or after a day in the shop's time zone.
+pub struct Until(pub Time);
+
+impl Field for Since {
+    fn read(node: &Node<'_>, reader: &mut Reader) -> Option<Self> {
+        moment(node, reader, false).map(Since)
+    }
+
+    fn schema(schemas: &mut Schemas) -> Value {
+        String::schema(schemas)
+    }
+}
+
+impl Field for Until {
+    fn read(node: &Node<'_>, reader: &mut Reader) -> Option<Self> {
+        moment(node, reader, true).map(Until)
+    }
+
+    fn schema(schemas: &mut Schemas) -> Value {
+        String::schema(schemas)
+    }
+}
+
+fn moment(node: &Node<'_>, reader: &mut Reader, end: bool) -> Option<Time> {
+    let text = String::read(node, reader)?;
     let day = text
         .parse::<jiff::civil::Date>()
         .ok()
@@ -17,7 +45,7 @@ pub fn moment(app: &App, attr: &str, text: &str, end: bool) -> Result<Time> {
     };
     let timestamp = match day {
         Some(day) => day
-            .to_zoned(zone.clone())
+            .to_zoned(reader.app.config.time_zone.clone())
             .ok()
             .map(|start| start.timestamp()),
         None => text
@@ -30,14 +58,8 @@ pub fn moment(app: &App, attr: &str, text: &str, end: bool) -> Result<Time> {
                 false => Some(moment),
             }),
     };
-    timestamp.map(Time::from).ok_or_else(|| {
-        let detail = "Expected a day such as 2026-01-31 or a moment such as 2026-01-31T12:00:00Z."
-            .to_owned();
-        Error::faults(vec![Fault {
-            attr: attr.to_owned(),
-            code: "invalid",
-            detail,
-            in_query: true,
-        }])
+    timestamp.map(Time::from).or_else(|| {
+        let detail = "Expected a day such as 2026-01-31 or a moment such as 2026-01-31T12:00:00Z.";
+        reader.fault("invalid", detail)
     })
 }

@@ -34,21 +34,40 @@ const MOST_FAULTS: usize = 100;
 
 /// Where the reading stands, and what was wrong so far.
 pub struct Reader {
+    pub app: App,
     pub currency: Currency,
     pub max_quantity: i64,
     pub in_query: bool,
     path: String,
     faults: Vec<Fault>,
+    /// How many of them do not keep the value from being read.
+    remarks: usize,
 }
 
 impl Reader {
     pub fn new(app: &App, in_query: bool) -> Self {
         Reader {
+            app: app.clone(),
             currency: app.currency,
             max_quantity: app.config.cart_max_quantity,
             in_query,
             path: String::new(),
             faults: Vec::new(),
+            remarks: 0,
+        }
+    }
+
+    /// The name of the present place: `email`.
+    pub fn attr(&self) -> &str {
+        &self.path
+    }
+
+    /// Notes what the operation will refuse, together with what it alone can know. It is told here only when another
+    /// fault keeps the value from the operation.
+    pub fn remark(&mut self, code: &'static str, detail: impl Into<Cow<'static, str>>) {
+        if !self.is_full() {
+            self.fault::<()>(code, detail);
+            self.remarks += 1;
         }
     }
 
@@ -146,7 +165,7 @@ impl Reader {
     /// The value, or all faults in one error.
     pub fn finish<T>(self, value: Option<T>) -> Result<T> {
         match value {
-            Some(value) if self.faults.is_empty() => Ok(value),
+            Some(value) if self.faults.len() == self.remarks => Ok(value),
             _ => Err(Error::faults(self.faults)),
         }
     }

@@ -1,16 +1,17 @@
 //! Bodies and queries of orders, and what they mean.
 
+use serde_json::Value;
+
 use crate::addresses::Choice;
-use crate::app::App;
-use crate::clock::Time;
 use crate::error::{Error, Fault, Result};
-use crate::http::extract::{Json, TextOr, moment};
+use crate::http::extract::{Field, Json, Node, Reader, Since, TextOr, Until};
+use crate::http::schema::Schemas;
 use crate::ids::AddressId;
 use crate::orders::find_orders::Filter;
 use crate::orders::order::{PaymentMethod, Status};
 use crate::orders::place_order::PlaceOrder;
 use crate::paging::Paging;
-use crate::values::{Decimal, Email, Text};
+use crate::values::{Decimal, Email, Key, Text};
 use crate::{input, query};
 
 /// Characters of an address or a note.
@@ -59,11 +60,11 @@ query! {
     pub(in crate::orders) struct OrderQuery {
         status: Option<Status>,
         /// Admins: an id or an email address.
-        user: Option<String>,
+        user: Option<Whose>,
         /// A day in the shop's time zone (`2026-01-31`, from its start) or a moment.
-        date_from: Option<String>,
+        date_from: Option<Since>,
         /// A day (to its end) or a moment.
-        date_to: Option<String>,
+        date_to: Option<Until>,
         /// Part of the order number or the email address.
         search: Option<String>,
         pub(super) paging: Paging,
@@ -75,13 +76,30 @@ query! {
     pub(in crate::orders) struct ExportQuery {
         status: Option<Status>,
         /// An id or an email address.
-        user: Option<String>,
+        user: Option<Whose>,
         /// A day in the shop's time zone or a moment.
-        date_from: Option<String>,
+        date_from: Option<Since>,
         /// A day (to its end) or a moment.
-        date_to: Option<String>,
+        date_to: Option<Until>,
         /// Part of the order number or the email address.
         search: Option<String>,
+    }
+}
+
+/// The id of an account, or an e-mail address.
+struct Whose(String);
+
+impl Field for Whose {
+    fn read(node: &Node<'_>, reader: &mut Reader) -> Option<Self> {
+        match Key::read(node, reader)? {
+            Key::Id(id) => Some(Whose(id.to_string())),
+            Key::Name(name) if name.contains('@') => Some(Whose(name)),
+            Key::Name(_) => reader.fault("invalid", "An id or an email address is required."),
+        }
+    }
+
+    fn schema(schemas: &mut Schemas) -> Value {
+        String::schema(schemas)
     }
 }
 
@@ -155,43 +173,25 @@ fn fault(attr: &str, code: &'static str, detail: impl Into<String>) -> Fault {
 }
 
 impl OrderQuery {
-    pub(super) fn into_filter(self, app: &App) -> Result<Filter> {
-        let (from, until) = period(app, self.date_from, self.date_to)?;
-        Ok(Filter {
+    pub(super) fn into_filter(self) -> Filter {
+        Filter {
             status: self.status,
-            user: self.user,
-            from,
-            until,
+            user: self.user.map(|whose| whose.0),
+            from: self.date_from.map(|since| since.0),
+            until: self.date_to.map(|until| until.0),
             search: self.search,
-        })
+        }
     }
 }
 
 impl ExportQuery {
-    pub(super) fn into_filter(self, app: &App) -> Result<Filter> {
-        let (from, until) = period(app, self.date_from, self.date_to)?;
-        Ok(Filter {
+    pub(super) fn into_filter(self) -> Filter {
+        Filter {
             status: self.status,
-            user: self.user,
-            from,
-            until,
+            user: self.user.map(|whose| whose.0),
+            from: self.date_from.map(|since| since.0),
+            until: self.date_to.map(|until| until.0),
             search: self.search,
-        })
-    }
-}
-
-/// Both ends, or what is wrong with either.
-fn period(
-    app: &App,
-    from: Option<String>,
-    to: Option<String>,
-) -> Result<(Option<Time>, Option<Time>)> {
-    let read = |attr, text: Option<String>, end| {
-        text.map(|text| moment(app, attr, &text, end)).transpose()
-    };
-    match (read("date_from", from, false), read("date_to", to, true)) {
-        (Ok(from), Ok(until)) => Ok((from, until)),
-        (Err(one), Err(other)) => Err(Error::faults([one.fields(), other.fields()].concat())),
-        (Err(error), _) | (_, Err(error)) => Err(error),
+        }
     }
 }
