@@ -117,7 +117,29 @@ async fn prove<'a>(
     Ok(user)
 }
 
+/// When another hash stands there by now, it is looked at, once: another login may have renewed it.
 async fn open(
+    app: &App,
+    place: Place,
+    user: &Credentials,
+    said: (&str, Option<&str>),
+    attempt: &Attempt,
+    client: &Client,
+    cart: Option<&CartToken>,
+) -> Result<SignedIn> {
+    let opened = open_with(app, place, user, said, attempt, client, cart).await?;
+    if let Some(signed_in) = opened {
+        return Ok(signed_in);
+    }
+    let place = app.accounts.hasher.admit()?;
+    let user = store::credentials(&app.db.read().await?, user.id).await?;
+    prove(app, &place, Some(&user), said.0).await?;
+    let opened = open_with(app, place, &user, said, attempt, client, cart).await?;
+    opened.ok_or_else(invalid_credentials)
+}
+
+/// `None` when the password was changed or the account closed since it was looked at.
+async fn open_with(
     app: &App,
     place: Place,
     user: &Credentials,
@@ -125,7 +147,7 @@ async fn open(
     attempt: &Attempt,
     client: &Client,
     cart: Option<&CartToken>,
-) -> Result<SignedIn> {
+) -> Result<Option<SignedIn>> {
     // A hash of another shop, or one of ours that was cheaper once.
     let renewed = match is_outdated(&user.password_hash) {
         true => Some(place.hash(password).await?),
@@ -133,9 +155,9 @@ async fn open(
     };
     drop(place);
     let now = app.clock.now();
-    let (account, session) = transact!(app.db, tx => {
+    let opened = transact!(app.db, tx => {
         if !store::note_login(tx, user, now).await? {
-            return Err(invalid_credentials());
+            return Ok(None);
         }
         second_factor::use_code(app, tx, user.id, otp, now).await?;
         if let Some(hash) = &renewed {
@@ -143,14 +165,17 @@ async fn open(
         }
         attempt.succeeded(tx, user.id, now).await?;
         let session = open_session(app, tx, user.id, client, cart, now).await?;
-        Ok((store::account(tx, user.id).await?, session))
+        Ok(Some((store::account(tx, user.id).await?, session)))
     })?;
+    let Some((account, session)) = opened else {
+        return Ok(None);
+    };
     let tokens = session.tokens(app, account.id, now)?;
-    Ok(SignedIn {
+    Ok(Some(SignedIn {
         account,
         tokens,
         cart_adjustments: session.cart_adjustments,
-    })
+    }))
 }
 
 /// Without a name or a password, or with one that nobody can have, nothing is looked up or hashed.

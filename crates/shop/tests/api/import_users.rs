@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use futures_util::future::join_all;
 use serde_json::json;
 use shop::import::users::import_users;
 use shop::import::{Options, Report};
@@ -89,6 +90,16 @@ both! {
         for (name, password) in [("una", PASSWORD), ("una", "!"), ("cara", PASSWORD)] {
             assert_eq!(log_in(&shop, name, password).await.code(), "invalid_credentials", "{name}");
         }
+    }
+
+    async fn their_first_sign_ins_at_once_are_all_let_in(shop: TestShop) {
+        import(&shop, ROWS, false).await;
+        let answers = join_all((0..3).map(|_| log_in(&shop, "pia", PASSWORD))).await;
+        let statuses: Vec<_> = answers.iter().map(|answer| answer.status.as_u16()).collect();
+        assert_eq!(statuses, [200, 200, 200]);
+        let conn = shop.app.db.read().await.unwrap();
+        let failed: i64 = conn.one("SELECT COUNT(*) FROM login_attempts WHERE outcome <> 'succeeded'", &[]).await.unwrap();
+        assert_eq!(failed, 0);
     }
 
     async fn what_is_known_of_them_comes_along(shop: TestShop) {
