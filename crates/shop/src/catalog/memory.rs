@@ -64,7 +64,7 @@ pub(super) struct Snapshot {
     pub(super) tree: Tree,
     totals: OnceCell<Vec<i64>>,
     counts: moka::sync::Cache<CountOf, (Time, i64)>,
-    facets: moka::sync::Cache<CountOf, (Time, Arc<Facets>)>,
+    facets: moka::sync::Cache<CountOf, (Since, Time, Arc<Facets>)>,
 }
 
 impl Memory {
@@ -139,27 +139,33 @@ impl Snapshot {
         Ok(totals.await?)
     }
 
-    /// Facets that are remembered under `name` for a moment: what is in stock changes with every order. Estimates are
-    /// no better for being new.
+    /// Facets that are remembered under `name` until stock moves, and for a moment after it: they are counts, and orders
+    /// move stock all the time. Estimates are no better for being new.
     pub(super) async fn facets(
         &self,
         app: &App,
         name: CountOf,
         find: impl Future<Output = Result<Facets>>,
     ) -> Result<Arc<Facets>> {
-        let now = app.clock.now();
-        if let Some((at, facets)) = self.facets.get(&name)
-            && now.since(at)
-                < if facets.approximate {
-                    ESTIMATED
-                } else {
-                    COUNTED
-                }
-        {
-            return Ok(facets);
+        let (since, now) = (app.db.marks().now(), app.clock.now());
+        if let Some((since, at, facets)) = self.facets.get(&name) {
+            let lag = now.since(at);
+            let unmoved = app.db.marks().nothing_changed(since)
+                && (app.config.database_read_url.is_none() || lag < COUNTED);
+            if unmoved
+                || lag
+                    < if facets.approximate {
+                        ESTIMATED
+                    } else {
+                        COUNTED
+                    }
+            {
+                return Ok(facets);
+            }
         }
         let facets = Arc::new(find.await?);
-        self.facets.insert(name, (now, Arc::clone(&facets)));
+        let known = (since, now, Arc::clone(&facets));
+        self.facets.insert(name, known);
         Ok(facets)
     }
 

@@ -275,3 +275,13 @@ async fn both_engines_find_the_same() {
         assert_eq!(page, postgres[&query], "{query}");
     }
 }
+
+/// What took another while it had one waited for itself, as soon as as many asked as there are connections.
+#[tokio::test]
+async fn a_list_with_facets_needs_one_connection() {
+    let (shop, _) = TestShop::counting_trips(&[]).await;
+    let admin = shop.admin().await;
+    shelf(&shop, &admin).await;
+    let page = list(&shop, "search=laptop&facets=1&in_stock=true").await;
+    assert_eq!(page["facets"]["approximate"], false);
+}

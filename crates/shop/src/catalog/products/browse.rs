@@ -71,7 +71,7 @@ pub(super) async fn list_products(
         })?
     };
     let facets = match listing.facets {
-        true => Some(facets(app, &catalog, &filter, count).await?),
+        true => Some(facets(app, &conn, &catalog, &filter, count).await?),
         false => None,
     };
     Ok((page, facets))

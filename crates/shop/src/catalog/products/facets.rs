@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use db::Conn;
+
 use super::filter::Filter;
 use super::store::{self, Hit};
 use crate::app::App;
@@ -105,6 +107,7 @@ impl FacetsOut {
 /// Of the products that `filter` lets through, `count` of them.
 pub(super) async fn facets(
     app: &App,
+    conn: &Conn,
     catalog: &Snapshot,
     filter: &Filter,
     count: i64,
@@ -112,10 +115,9 @@ pub(super) async fn facets(
     let name = store::identity(app.db.engine(), filter);
     catalog
         .facets(app, name, async {
-            let conn = app.db.replica().await?;
             let known_as_many = usize::try_from(count).is_ok_and(|count| count > EXACT);
             let most = if known_as_many { PART } else { EXACT + 1 };
-            let hits = store::hits(&conn, app.db.engine(), filter, most).await?;
+            let hits = store::hits(conn, app.db.engine(), filter, most).await?;
             Ok(of(&hits, hits.len() == most, count, catalog))
         })
         .await

@@ -28,7 +28,8 @@ pub(crate) fn filtered(engine: Engine, head: &str, filter: &Filter) -> Select {
         None => {}
     }
     match filter.is_featured {
-        Some(true) => select = select.filter("p.is_featured = TRUE", []),
+        // As its index says it, or SQLite does not see that it fits.
+        Some(true) => select = select.filter("p.is_featured", []),
         Some(false) => select = select.filter("p.is_featured = FALSE", []),
         None => {}
     }
