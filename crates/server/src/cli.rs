@@ -194,7 +194,6 @@ Examples:
   cartwright                                   a shop on http://127.0.0.1:8000
   cartwright createsuperuser                   make yourself an admin
   cartwright import products catalog.csv       fill the shelves
-  DATABASE_URL=postgres://me@db/shop cartwright migrate --plan
 Exit codes: 0 done, 1 failed, 2 usage, 78 bad configuration";
 
 /// Ends the program with usage and 2 when the words make no sense.
