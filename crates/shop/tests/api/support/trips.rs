@@ -1,10 +1,15 @@
-//! Counts how often somebody waits for PostgreSQL: a proxy before it, which sees each change of direction.
+//! Counts how often somebody waits for PostgreSQL: a proxy before it, as far away as another machine, which sees each
+//! change of direction.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+
+/// How long an answer is on its way: time enough for all that is sent without waiting for it.
+const DISTANCE: Duration = Duration::from_millis(5);
 
 /// Round trips of all connections through the proxy.
 #[derive(Clone, Default)]
@@ -28,12 +33,13 @@ impl Trips {
                 let waiting = Arc::new(AtomicBool::new(false));
                 let (asked, answered) = (waiting.clone(), waiting);
                 let trips = counted.clone();
-                tokio::spawn(pass(from_client, to_server, move || {
+                tokio::spawn(pass(from_client, to_server, async move || {
                     if !asked.swap(true, Ordering::SeqCst) {
                         trips.0.fetch_add(1, Ordering::SeqCst);
                     }
                 }));
-                tokio::spawn(pass(from_server, to_client, move || {
+                tokio::spawn(pass(from_server, to_client, async move || {
+                    tokio::time::sleep(DISTANCE).await;
                     answered.store(false, Ordering::SeqCst);
                 }));
             }
@@ -41,25 +47,23 @@ impl Trips {
         (trips, at)
     }
 
-    /// How many `work` takes.
-    pub async fn of(&self, work: impl Future<Output = ()>) -> usize {
-        let before = self.0.load(Ordering::SeqCst);
-        work.await;
-        self.0.load(Ordering::SeqCst) - before
+    /// How many there were.
+    pub fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
     }
 }
 
 async fn pass(
     mut from: impl AsyncReadExt + Unpin,
     mut to: impl AsyncWriteExt + Unpin,
-    note: impl Fn(),
+    before: impl AsyncFn(),
 ) {
     let mut bytes = vec![0; 1 << 16];
     while let Ok(n) = from.read(&mut bytes).await {
         if n == 0 {
             return;
         }
-        note();
+        before().await;
         if to.write_all(&bytes[..n]).await.is_err() {
             return;
         }
