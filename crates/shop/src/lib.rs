@@ -144,7 +144,7 @@ pub fn statements() -> Vec<String> {
         settings::store::STATEMENTS,
         idempotency::store::STATEMENTS,
         events::store::STATEMENTS,
-        accounts::STATEMENTS,
+        &accounts::statements(),
         accounts::attempts::STATEMENTS,
         accounts::links::STATEMENTS,
         accounts::personal_data::store::STATEMENTS,

@@ -48,7 +48,7 @@ pub use links::AccountHook;
 pub use prove_again::{Proof, prove_again};
 pub(crate) use second_factor::ProofIn;
 pub use sign_in::{Adjustments, CartAdjustment, SignInHook};
-pub use store::{STATEMENTS, hold};
+pub use store::{hold, statements};
 
 use crate::app::App;
 use crate::config::Config;

@@ -1,7 +1,8 @@
 //! Audits a live database: what must always hold, and the rows where it does not.
 //!
 //! Every rule is one statement that answers the rows which break it, so a sound database answers nothing. All are
-//! asked on one snapshot, beside a running server. A new rule is a constant in `store.rs` and a line in its list.
+//! asked on one snapshot, beside a running server. A new rule is a constant in a file of `store/`, and a line in the
+//! list there.
 //!
 //! The numbers are those of the invariants: 1 stock, 2 amounts, 3 payments, 7 histories. The others (durability,
 //! status codes, secrets) leave no rows to look at.
