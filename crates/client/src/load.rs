@@ -1,17 +1,21 @@
 //! A closed loop: each user sends its next request when it has read the last answer.
 
+mod play;
+
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use serde_json::{Value, json};
+
+pub use play::Measured;
+use play::Run;
 
 use crate::adapter::{Adapter, Look, Outcome, Vars};
 use crate::dataset;
 use crate::http::Client;
 use crate::parallel::{Jobs, at_once, in_parallel};
 use crate::shop::{Server, source};
-use crate::stats::{Counts, Times, per_second};
+use crate::stats::Counts;
 
 /// What users do all the time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
@@ -38,8 +42,6 @@ pub enum Workload {
     Hot,
 }
 
-/// Lines that a cart of workload `add` has.
-const CART_LINES: usize = 5;
 /// Products that a user of `add` and `journey` has to itself.
 const OWN_PRODUCTS: usize = 100;
 
@@ -62,23 +64,6 @@ struct User {
     turn: usize,
     random: u64,
     in_cart: bool,
-}
-
-/// What came of a workload.
-#[derive(Default)]
-pub struct Measured {
-    /// Done within the measured window; of `journey` and `hot` the whole way of an order.
-    pub done: Times,
-    pub adds: Times,
-    pub orders: Times,
-    /// Done, with the time of warm-up.
-    pub all: u64,
-    pub failed: u64,
-    pub sold_out: u64,
-    pub answers: Counts,
-    /// The measured window; of `hot` the time until it was sold out.
-    pub time: Duration,
-    last: Option<Instant>,
 }
 
 impl Workload {
@@ -261,151 +246,5 @@ impl Target {
                 .iter()
                 .for_each(|name| drop(user.vars.insert((*name).to_owned(), n.to_string()))),
         }
-    }
-}
-
-impl User {
-    fn draw(&mut self) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        self.random
-    }
-}
-
-struct Run<'a> {
-    target: &'a Target,
-    workload: Workload,
-    from: Instant,
-    to: Instant,
-}
-
-impl Run<'_> {
-    async fn play(&self, user: &mut User) -> Result<Measured> {
-        let mut measured = Measured::default();
-        loop {
-            let since = Instant::now();
-            if since >= self.to {
-                return Ok(measured);
-            }
-            let outcome = self.turn(user, &mut measured).await?;
-            let end = Instant::now();
-            let counts = end >= self.from && end < self.to;
-            match outcome {
-                Outcome::Done => {
-                    measured.all += 1;
-                    measured.last = Some(end);
-                    if counts {
-                        measured.done.add(end - since);
-                    }
-                }
-                Outcome::SoldOut => {
-                    measured.sold_out += 1;
-                    return Ok(measured);
-                }
-                Outcome::Failed => {
-                    measured.failed += u64::from(counts);
-                    tokio::time::sleep(Duration::from_millis(2)).await;
-                }
-            }
-        }
-    }
-
-    async fn turn(&self, user: &mut User, measured: &mut Measured) -> Result<Outcome> {
-        let turn = user.turn;
-        user.turn += 1;
-        let own = user.index * OWN_PRODUCTS + 1;
-        match self.workload {
-            Workload::List => self.run("list", user, measured).await,
-            Workload::Search => self.run("search", user, measured).await,
-            Workload::Login => self.run("login", user, measured).await,
-            Workload::Featured => self.run("featured", user, measured).await,
-            Workload::Filter => {
-                let category = user.draw() % u64::from(dataset::CATEGORIES) + 1;
-                user.vars.insert("c".to_owned(), format!("{category:02}"));
-                self.run("filter", user, measured).await
-            }
-            Workload::Facets => {
-                let term = dataset::term(user.draw());
-                user.vars.insert("term".to_owned(), term);
-                self.run("facets", user, measured).await
-            }
-            Workload::Detail => {
-                let n = user.draw() % u64::from(self.target.products) + 1;
-                self.target.product(user, usize::try_from(n)?);
-                self.run("detail", user, measured).await
-            }
-            Workload::Add => {
-                self.target.product(user, own + turn % CART_LINES);
-                self.run("add", user, measured).await
-            }
-            Workload::Journey => {
-                for half in 0..2 {
-                    self.target
-                        .product(user, own + (2 * turn + half) % OWN_PRODUCTS);
-                    match self.run("add", user, measured).await? {
-                        Outcome::Done => {}
-                        other => return Ok(other),
-                    }
-                }
-                self.run("order", user, measured).await
-            }
-            Workload::Hot => {
-                self.target.product(user, dataset::PRODUCTS as usize);
-                // After a failed order the piece is still in the cart.
-                if !user.in_cart {
-                    match self.run("add", user, measured).await? {
-                        Outcome::Done => user.in_cart = true,
-                        other => return Ok(other),
-                    }
-                }
-                let outcome = self.run("order", user, measured).await?;
-                user.in_cart = outcome != Outcome::Done;
-                Ok(outcome)
-            }
-        }
-    }
-
-    async fn run(&self, op: &str, user: &mut User, measured: &mut Measured) -> Result<Outcome> {
-        let since = Instant::now();
-        let outcome = self
-            .target
-            .adapter
-            .run(op, &mut user.client, &mut user.vars, &mut measured.answers)
-            .await?;
-        if outcome == Outcome::Done && since >= self.from {
-            match op {
-                "add" => measured.adds.add(since.elapsed()),
-                "order" => measured.orders.add(since.elapsed()),
-                _ => {}
-            }
-        }
-        Ok(outcome)
-    }
-}
-
-impl Measured {
-    /// How many of the workload's operations a second.
-    pub fn per_second(&self) -> f64 {
-        per_second(self.done.len() as u64, self.time)
-    }
-
-    pub fn json(&mut self) -> Value {
-        json!({
-            "seconds": self.time.as_secs_f64(), "done": self.done.len(), "per_second": self.per_second(), "failed": self.failed,
-            "sold_out": self.sold_out, "done_with_warmup": self.all, "time": self.done.json(), "add": self.adds.json(),
-            "order": self.orders.json(), "troubles": self.answers.json(),
-        })
-    }
-
-    fn merge(&mut self, other: Self) {
-        self.done.merge(other.done);
-        self.adds.merge(other.adds);
-        self.orders.merge(other.orders);
-        self.all += other.all;
-        self.failed += other.failed;
-        self.sold_out += other.sold_out;
-        self.answers.merge(other.answers);
-        self.last = self.last.max(other.last);
     }
 }

@@ -6,18 +6,22 @@
 
 mod csv;
 mod json;
+mod mapping;
+mod text;
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::path::Path;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result, bail};
 
+pub use mapping::Mapping;
+
 use self::csv::Csv;
 use self::json::Json;
+use self::text::{Counted, Text, first_byte, skip_byte_order_mark, unpack};
 use super::Fault;
 
 /// A column that an import knows: its name in `--columns`, and the headers that mean it.
@@ -27,10 +31,6 @@ pub struct Column {
     pub headers: &'static [&'static str],
     pub required: bool,
 }
-
-/// `sku=StockCode,name=Description`: for each column the file's own header.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Mapping(Vec<(String, String)>);
 
 /// One row. Cells are trimmed; a blank one is absent.
 #[derive(Clone, Debug)]
@@ -145,106 +145,12 @@ impl Row {
     }
 }
 
-impl FromStr for Mapping {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let pair = |part: &str| match part.split_once('=') {
-            Some((column, header)) if !column.trim().is_empty() && !header.trim().is_empty() => {
-                Ok((column.trim().to_owned(), header.trim().to_owned()))
-            }
-            _ => Err(format!("`{part}` is not of the form column=Header")),
-        };
-        text.split(',')
-            .filter(|part| !part.trim().is_empty())
-            .map(pair)
-            .collect::<Result<_, _>>()
-            .map(Self)
-    }
-}
-
-impl Mapping {
-    fn header(&self, column: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(c, _)| c == column)
-            .map(|(_, header)| header.as_str())
-    }
-
-    /// Where in `headers` the column stands: where it was mapped to, else under one of the names it is known by.
-    fn find(&self, column: &Column, headers: &[&str]) -> Option<usize> {
-        match self.header(column.name) {
-            Some(mapped) => headers
-                .iter()
-                .position(|h| *h == mapped)
-                .or_else(|| headers.iter().position(|h| same(h, mapped))),
-            None => std::iter::once(&column.name)
-                .chain(column.headers)
-                .find_map(|known| headers.iter().position(|h| same(h, known))),
-        }
-    }
-}
-
-fn same(a: &str, b: &str) -> bool {
-    let letters = |s: &str| {
-        s.chars()
-            .filter(|c| !matches!(c, ' ' | '_' | '-'))
-            .flat_map(char::to_lowercase)
-            .collect::<Vec<_>>()
-    };
-    letters(a) == letters(b)
-}
-
 fn cell(text: &str) -> Option<String> {
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
 }
 
 type Found = Result<(u64, Vec<Option<String>>, Option<String>), Fault>;
-
-type Text = Box<dyn BufRead + Send>;
-
-struct Counted {
-    file: Box<dyn Read + Send>,
-    read: Arc<AtomicU64>,
-}
-
-impl Read for Counted {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let n = self.file.read(buffer)?;
-        self.read.fetch_add(n as u64, Ordering::Relaxed);
-        Ok(n)
-    }
-}
-
-const BUFFER: usize = 1 << 16;
-
-fn unpack(file: Counted) -> std::io::Result<Text> {
-    let mut packed = BufReader::with_capacity(BUFFER, file);
-    if packed.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
-        Ok(Box::new(BufReader::with_capacity(
-            BUFFER,
-            flate2::bufread::MultiGzDecoder::new(packed),
-        )))
-    } else {
-        Ok(Box::new(packed))
-    }
-}
-
-fn skip_byte_order_mark(text: &mut Text) -> std::io::Result<()> {
-    if text.fill_buf()?.starts_with("\u{feff}".as_bytes()) {
-        text.consume(3);
-    }
-    Ok(())
-}
-
-fn first_byte(text: &mut Text) -> std::io::Result<Option<u8>> {
-    Ok(text
-        .fill_buf()?
-        .iter()
-        .copied()
-        .find(|b| !b.is_ascii_whitespace()))
-}
 
 #[cfg(test)]
 mod tests {
