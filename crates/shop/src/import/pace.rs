@@ -1,5 +1,6 @@
 //! How much to write at once beside a server that goes on selling. SQLite has one writer at a time: as much as takes
-//! some ten milliseconds, and then nothing for as long as that took. Writers of PostgreSQL do not wait for each other.
+//! some ten milliseconds, and then nothing for as long as that took. On PostgreSQL only those wait for each other who
+//! write the same rows; as all who write the catalog do, at the row of its generation, batches are small there too.
 //! A database that is busy or away for a moment is asked again.
 
 use std::time::{Duration, Instant};
@@ -10,6 +11,9 @@ use crate::error::{Code, Result};
 
 const TOO_LONG: Duration = Duration::from_millis(40);
 const SHORT: Duration = Duration::from_millis(15);
+
+/// Others have had their turn by then, however long a transaction took.
+const LONGEST_REST: Duration = Duration::from_secs(1);
 
 /// Waits before what a busy database refused is tried again; then it is given up.
 const WAITS: [Duration; 4] = [
@@ -59,7 +63,7 @@ impl Pace {
             self.batch = (self.batch * 2).min(self.most);
         }
         if self.rests {
-            tokio::time::sleep(took.min(TOO_LONG)).await;
+            tokio::time::sleep(took.min(LONGEST_REST)).await;
         }
         Ok(result)
     }
@@ -99,6 +103,37 @@ mod tests {
             .await;
             assert_eq!((result.is_ok(), asked.get()), (true, busy + 1));
         }
+    }
+
+    /// As SQLite's writers do, the other one only looks now and then whether the database is free.
+    #[tokio::test]
+    async fn between_two_transactions_others_get_through_however_long_these_take() {
+        let (free, written, over) = (Cell::new(true), Cell::new(0), Cell::new(false));
+        let importing = async {
+            let mut pace = Pace::new(Engine::Sqlite, 200, 400);
+            let mut written_by_then = Vec::new();
+            for _ in 0..4 {
+                let transaction = async || {
+                    free.set(false);
+                    tokio::time::sleep(Duration::from_millis(300)).await;
+                    free.set(true);
+                    Ok(())
+                };
+                pace.keep(transaction).await.unwrap();
+                written_by_then.push(written.get());
+            }
+            over.set(true);
+            written_by_then
+        };
+        let selling = async {
+            while !over.get() {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                written.set(written.get() + usize::from(free.get()));
+            }
+        };
+        let (written_by_then, ()) = tokio::join!(importing, selling);
+        let each = written_by_then.windows(2).all(|pair| pair[0] < pair[1]);
+        assert!(each && written_by_then[0] > 0, "{written_by_then:?}");
     }
 
     #[tokio::test]

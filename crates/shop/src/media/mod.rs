@@ -4,11 +4,12 @@
 //! script, no second file behind the first. Its *files* (the picture and three thumbnails) are named by a digest of
 //! its bytes: they never change, and the same picture is kept once.
 //! Invariants: a row of `media_files` stands before the files and goes after them; nothing shows a file that is not
-//! whole; what no product refers to for an hour is erased by [`sweep`].
+//! whole; what no product refers to for an hour, be it by naming its address, is erased by [`sweep`].
 
 mod api;
 mod keep_picture;
 mod picture;
+mod refer_to;
 mod storage;
 mod store;
 mod sweep;
@@ -16,6 +17,7 @@ mod sweep;
 pub use api::routes;
 pub use keep_picture::{keep_picture, keep_ready};
 pub use picture::{Format, Picture, SIZES, Size};
+pub use refer_to::refer_to;
 pub use storage::Media;
 pub use store::STATEMENTS;
 pub use sweep::sweep;

@@ -2,7 +2,7 @@
 
 use db::{Conn, Tx, args};
 
-use super::{File, PATH};
+use super::File;
 use crate::clock::Time;
 use crate::error::Result;
 
@@ -12,11 +12,17 @@ const CLAIM: &str = "INSERT INTO media_files (name, format, thumbnail_format, wi
   ON CONFLICT (name) DO UPDATE SET touched_at = excluded.touched_at WHERE media_files.leaving = FALSE
   RETURNING name";
 
-// Who refers to files is listed in these two.
+// Who refers to files is listed here: products by their pictures, and by naming the address of one or of a thumbnail.
+// Such an address begins with what the index products_image_url holds.
 const MARK: &str = "UPDATE media_files SET leaving = TRUE
   WHERE touched_at < $1 AND leaving = FALSE
     AND NOT EXISTS (SELECT 1 FROM product_images i WHERE i.file = media_files.name)
-    AND NOT EXISTS (SELECT 1 FROM products p WHERE p.image_url = $2 || media_files.name || '.' || media_files.format)";
+    AND NOT EXISTS (SELECT 1 FROM products p WHERE substr(p.image_url, 1, 7) = '/media/'
+      AND substr(p.image_url, 1, 39) = '/media/' || media_files.name)";
+
+// Whoever marks files waits for this, and finds it touched.
+const TOUCH: &str = "UPDATE media_files SET touched_at = $2 WHERE name = $1 AND leaving = FALSE
+  RETURNING name, format, thumbnail_format, width, height";
 
 const LEAVING: &str =
     "SELECT name, format, thumbnail_format, width, height FROM media_files WHERE leaving = TRUE
@@ -24,7 +30,7 @@ const LEAVING: &str =
 
 const FORGET: &str = "DELETE FROM media_files WHERE name = $1 AND leaving = TRUE";
 
-pub const STATEMENTS: &[&str] = &[CLAIM, MARK, LEAVING, FORGET];
+pub const STATEMENTS: &[&str] = &[CLAIM, MARK, TOUCH, LEAVING, FORGET];
 
 /// Notes a file that is about to be written. `false` while one of this name is being erased.
 pub(super) async fn claim(tx: &Tx, file: &File, now: Time) -> Result<bool> {
@@ -41,7 +47,12 @@ pub(super) async fn claim(tx: &Tx, file: &File, now: Time) -> Result<bool> {
 
 /// Marks what nothing has referred to since `before`.
 pub(super) async fn mark(tx: &Tx, before: Time) -> Result<u64> {
-    Ok(tx.execute(MARK, args![before, PATH]).await?)
+    Ok(tx.execute(MARK, args![before]).await?)
+}
+
+/// The file of this name, which stays for at least an hour from now; `None` where there is none or it is being erased.
+pub(super) async fn touch(tx: &Tx, name: &str, now: Time) -> Result<Option<File>> {
+    Ok(tx.optional(TOUCH, args![name, now]).await?)
 }
 
 pub(super) async fn leaving(conn: &Conn) -> Result<Vec<File>> {

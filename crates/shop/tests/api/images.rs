@@ -1,5 +1,7 @@
 //! Pictures of products: taken in, made harmless, shown, served, erased; in a folder and in a bucket.
 
+mod addresses;
+
 use std::io::Cursor;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -355,11 +357,11 @@ both! {
         let sweep = async || shop::media::sweep(&shop.app).await.unwrap();
         shop.clock.advance(Duration::from_secs(7200));
         let admin = shop.sign_in(&admin.email).await;
-        let remove = |product: i64, image: i64| {
+        let remove = |admin: &Person, product: i64, image: i64| {
             let path = format!("/api/v1/products/{product}/images/{image}/");
-            shop.delete(&path).by(&admin)
+            shop.delete(&path).by(admin)
         };
-        remove(one, first).expect(204).await;
+        remove(&admin, one, first).expect(204).await;
         assert_eq!(sweep().await, 0, "the other product shows it");
         let address = shown(&shop, two).await["image"].clone();
         let borrower = shop.product_with(&admin, json!({"name": "Third", "price": "1", "image_url": address})).await.id;
@@ -367,13 +369,16 @@ both! {
         assert_eq!(sweep().await, 0, "a third product names its address");
         shop.get(&file).expect(200).await;
         shop.delete(&format!("/api/v1/products/{borrower}/")).by(&admin).expect(204).await;
+        assert_eq!(sweep().await, 0, "its address was named a moment ago");
+        shop.clock.advance(Duration::from_secs(7200));
+        let admin = shop.sign_in(&admin.email).await;
         assert_eq!(sweep().await, 1);
         shop.get(&file).expect(404).await;
         // What was taken in a moment ago may yet be shown; what was erased can come again.
         upload(&shop, &admin, one).await;
         shop.get(&file).expect(200).await;
         let again = shown(&shop, one).await["images"][0]["id"].as_i64().unwrap();
-        remove(one, again).expect(204).await;
+        remove(&admin, one, again).expect(204).await;
         assert_eq!(sweep().await, 0);
         shop.get(&file).expect(200).await;
         // An upload whose product was refused leaves nothing to be seen, and nothing after an hour.

@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 
-use super::{MAX_IMAGES, ProductImage, store};
+use super::{ProductImage, has_room, store};
 use crate::app::App;
 use crate::audit::{self, Action};
 use crate::caller::Admin;
 use crate::catalog;
 use crate::catalog::products::{Product, claim_product, find_product, still_as};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::precondition::AsSeen;
 use crate::values::Key;
 use crate::{media, transact};
@@ -32,10 +32,7 @@ pub async fn add_image(
         catalog::store::bump_generation(tx).await?;
         still_as(tx, key, seen).await?;
         let old = claim_product(tx, key, now).await?;
-        if old.images.len() >= MAX_IMAGES {
-            let detail = format!("A product has at most {MAX_IMAGES} images.");
-            return Err(Error::field("image", "max_length", detail));
-        }
+        has_room(&old)?;
         let id = store::insert(tx, old.id, &file, alt, now).await?;
         if old.image_url.is_none() {
             store::set_main(tx, old.id, Some(&file.path())).await?;

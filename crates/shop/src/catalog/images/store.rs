@@ -25,11 +25,15 @@ const INSERT_FIRST: &str = "INSERT INTO product_images (product_id, position, fi
   SELECT CAST($1 AS BIGINT), CAST(COALESCE(MIN(position), 2) - 1 AS BIGINT), CAST($2 AS TEXT), CAST($3 AS BIGINT)
   FROM product_images WHERE product_id = $1";
 
+const MOVE_FIRST: &str = "UPDATE product_images
+  SET position = (SELECT MIN(position) - 1 FROM product_images WHERE product_id = $1) WHERE id = $2 AND product_id = $1";
+
 const DELETE: &str = "DELETE FROM product_images WHERE id = $2 AND product_id = $1";
 
 const SET_MAIN: &str = "UPDATE products SET image_url = $2 WHERE id = $1";
 
-pub(in crate::catalog) const STATEMENTS: &[&str] = &[LIST, INSERT, INSERT_FIRST, DELETE, SET_MAIN];
+pub(in crate::catalog) const STATEMENTS: &[&str] =
+    &[LIST, INSERT, INSERT_FIRST, MOVE_FIRST, DELETE, SET_MAIN];
 
 db::record! {
     struct Row {
@@ -108,7 +112,7 @@ pub(in crate::catalog) async fn insert_each(
 }
 
 /// Before the others.
-pub(in crate::catalog) async fn insert_first(
+pub(super) async fn insert_first(
     tx: &Tx,
     product: ProductId,
     file: &File,
@@ -116,6 +120,11 @@ pub(in crate::catalog) async fn insert_first(
 ) -> Result<()> {
     tx.execute(INSERT_FIRST, args![product, &file.name, now])
         .await?;
+    Ok(())
+}
+
+pub(super) async fn move_first(tx: &Tx, product: ProductId, image: ImageId) -> Result<()> {
+    tx.execute(MOVE_FIRST, args![product, image]).await?;
     Ok(())
 }
 

@@ -23,6 +23,8 @@ pub(super) struct Others {
     heard: HashSet<i64>,
     /// The highest id at each look of the last while, oldest first.
     looks: VecDeque<(Time, i64)>,
+    /// Until then everything counts as moved at each look, as movements up to the floor may still come.
+    blind_until: Option<Time>,
 }
 
 impl Others {
@@ -43,19 +45,30 @@ impl Others {
                 .saturating_sub(MOST / 2),
         };
         let moved = inventory::movements_after(conn, floor, MOST).await?;
-        let top = moved.last().map_or(floor, |&(id, _)| id);
+        let late = match engine {
+            Engine::Sqlite => Duration::ZERO,
+            Engine::Postgres => LATE,
+        };
         if moved.len() as i64 == MOST {
+            // What was given an id until now is not looked at one by one, nor what of it comes late.
+            self.floor = Some(inventory::last_movement(conn).await?);
+            self.blind_until = Some(now + late);
+            self.looks.clear();
+            self.heard.clear();
             marks.every_key_changed();
+            return Ok(());
+        }
+        let top = moved.last().map_or(floor, |&(id, _)| id);
+        if self.blind_until.is_some() {
+            // At the first look after it too: what was late came since the last one.
+            marks.every_key_changed();
+            self.blind_until.take_if(|until| now >= *until);
         } else {
             let news = moved.iter().filter(|(id, _)| !self.heard.contains(id));
             let variants: Vec<i64> = news.map(|&(_, variant)| variant.0).collect();
             marks.changed(&variants);
         }
         self.looks.push_back((now, top));
-        let late = match engine {
-            Engine::Sqlite => Duration::ZERO,
-            Engine::Postgres => LATE,
-        };
         let mut floor = floor;
         while let Some(&(at, top)) = self.looks.front()
             && now.since(at) >= late

@@ -53,6 +53,9 @@ pub async fn create_product(app: &App, by: Option<&Admin>, wish: &ProductWish) -
         if let Some(slug) = &wish.slug {
             slug::chosen(tx, Kind::Product, slug).await?;
         }
+        if let Some(url) = image_url {
+            media::refer_to(tx, "image_url", url, now).await?;
+        }
         let new = NewProduct {
             name,
             slug: wish.slug.as_deref(),

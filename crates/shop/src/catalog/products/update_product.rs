@@ -80,13 +80,18 @@ pub(crate) async fn change_product(
         _ => &old.slug,
     };
     let picture = wish.picture.as_ref().map(media::File::path);
-    let image_url = wish.image_url.as_ref().unwrap_or(&old.image_url);
+    let image_url = wish.image_url.as_ref().unwrap_or(&old.image_url).as_deref();
+    if let Some(url) =
+        image_url.filter(|_| picture.is_none() && image_url != old.image_url.as_deref())
+    {
+        media::refer_to(tx, "image_url", url, now).await?;
+    }
     let written = Written {
         name: wish.name.as_ref().unwrap_or(&old.name),
         slug,
         description: wish.description.as_ref().unwrap_or(&old.description),
         category,
-        image_url: picture.as_deref().or(image_url.as_deref()),
+        image_url: picture.as_deref().or(image_url),
         is_active: wish.is_active.unwrap_or(old.is_active),
         is_featured: wish.is_featured.unwrap_or(old.is_featured),
         price_minor: plan.price_minor,
@@ -96,7 +101,7 @@ pub(crate) async fn change_product(
         store::replace_options(tx, id, &plan.options).await?;
     }
     if let Some(file) = &wish.picture {
-        images::store::insert_first(tx, id, file, now).await?;
+        images::put_first(tx, &old, file, now).await?;
     }
     write_variants(tx, &old, &plan, by, now).await?;
     learn_words(tx, engine, &old, &written, &plan).await?;
