@@ -1,10 +1,12 @@
-//! `cartwright torture`: a small run on both engines.
+//! `cartwright torture`: a small run on both engines, and one of a shop that was broken on purpose.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::{Folder, run, text};
+use crate::support::{Folder, PATIENCE, cartwright, run, text};
 
 /// What a run leaves behind among the temporary files; there `TMPDIR` is the test's own.
 fn torture(env: &[(&str, &str)]) -> (Value, Folder) {
@@ -64,4 +66,135 @@ fn torture_holds_on_postgres_and_removes_its_database() {
     all_held(&report);
     assert_eq!(report["engine"], "PostgreSQL");
     assert!(is_empty(folder.path()), "nothing is left over");
+}
+
+/// Each piece that comes back on the shelf brings one more with it, and the shop's own books say so: its audit is content.
+const ONE_TOO_MANY: &str = "
+    UPDATE stock_items SET on_hand = on_hand + 1 WHERE id = NEW.stock_item_id;
+    INSERT INTO stock_movements (stock_item_id, kind, quantity, created_at)
+        VALUES (NEW.stock_item_id, 'received', 1, NEW.created_at);";
+
+#[test]
+fn torture_names_what_a_broken_shop_does_and_the_seed_on_sqlite() {
+    let folder = Folder::new();
+    let begun = begin(&folder, &[]);
+    // Made by the migrations; the server runs afterwards.
+    let log = wait_for(|| {
+        find(folder.path(), "_files").filter(|files| files.join("server.log").exists())
+    });
+    let shop = log.display().to_string().replace("_files", "/shop.db");
+
+    tell(
+        &format!("sqlite://{shop}"),
+        &[&format!(
+            "CREATE TRIGGER one_too_many AFTER INSERT ON stock_movements WHEN NEW.kind = 'released' BEGIN {ONE_TOO_MANY} END"
+        )],
+    );
+
+    names_the_fault(&begun.wait_with_output().unwrap());
+}
+
+#[test]
+fn torture_names_what_a_broken_shop_does_and_the_seed_on_postgres() {
+    let set = std::env::vars().find(|(name, _)| name == "CARTWRIGHT_TEST_POSTGRES");
+    let (_, url) = set.unwrap_or_else(|| panic!("CARTWRIGHT_TEST_POSTGRES is not set: run ./test"));
+    let (base, _) = url.rsplit_once('/').unwrap();
+    let (_, server) = base.rsplit_once('@').unwrap();
+    // Its owner tells this run's database from those of others.
+    let role = format!("cartwright_broken_{}", std::process::id());
+    tell(
+        &url,
+        &[&format!(
+            "CREATE ROLE {role} LOGIN CREATEDB PASSWORD 'torture'"
+        )],
+    );
+    let folder = Folder::new();
+    let begun = begin(
+        &folder,
+        &[(
+            "DATABASE_URL",
+            &format!("postgres://{role}:torture@{server}/postgres"),
+        )],
+    );
+    wait_for(|| find(folder.path(), "_files").filter(|files| files.join("server.log").exists()));
+    let mine = format!("SELECT datname::text FROM pg_database WHERE datdba = '{role}'::regrole");
+
+    let shop = format!("{base}/{}", ask(&url, &mine));
+    tell(
+        &shop,
+        &[
+            &format!("CREATE FUNCTION one_too_many() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {ONE_TOO_MANY} RETURN NEW; END $$"),
+            "CREATE TRIGGER one_too_many AFTER INSERT ON stock_movements FOR EACH ROW WHEN (NEW.kind = 'released')
+                EXECUTE FUNCTION one_too_many()",
+        ],
+    );
+
+    names_the_fault(&begun.wait_with_output().unwrap());
+    tell(&url, &[&format!("DROP ROLE {role}")]);
+}
+
+fn begin(folder: &Folder, env: &[(&str, &str)]) -> Child {
+    let args = [
+        "torture", "--orders", "60", "--kills", "1", "--buyers", "6", "--seed", "5",
+    ];
+    cartwright(folder, &args)
+        .envs(env.iter().copied())
+        .env("TMPDIR", folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn names_the_fault(done: &Output) {
+    let (out, err) = (text(&done.stdout), text(&done.stderr));
+    assert_eq!(done.status.code(), Some(1), "{out}{err}");
+    for words in [
+        "BROKEN  Stock is right to the piece",
+        " meant",
+        "held    The shop's own audit",
+        "held    No cart became two orders",
+        "Do it again with: cartwright torture --seed 5",
+        "server.log",
+    ] {
+        assert!(out.contains(words), "{words}: {out}{err}");
+    }
+}
+
+fn find(folder: &Path, ending: &str) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut paths = entries.map(|entry| entry.unwrap().path());
+    paths.find(|path| path.display().to_string().ends_with(ending))
+}
+
+fn wait_for<T>(ready: impl Fn() -> Option<T>) -> T {
+    let since = Instant::now();
+    loop {
+        if let Some(it) = ready() {
+            return it;
+        }
+        assert!(since.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn tell(url: &str, statements: &[&str]) {
+    on(url, async |db| {
+        let tx = db.begin().await.unwrap();
+        for statement in statements {
+            tx.execute(statement, &[]).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+    });
+}
+
+fn ask(url: &str, query: &str) -> String {
+    on(url, async |db| {
+        db.read().await.unwrap().one(query, &[]).await.unwrap()
+    })
+}
+
+fn on<T>(url: &str, work: impl AsyncFnOnce(db::Db) -> T) -> T {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async { work(db::Db::connect(&db::Options::new(url)).await.unwrap()).await })
 }

@@ -15,14 +15,10 @@ impl Game {
     pub(super) fn same(&self, answer: &Answer, said: Said<u16>) {
         let text = answer.text();
         match said {
-            Ok(status) => assert_eq!(answer.status, status, "{text}{}", self.story()),
+            Ok(status) => assert_eq!(answer.status, status, "{text}"),
             Err(code) => {
-                assert!(
-                    !answer.status.is_success(),
-                    "{code} was expected: {text}{}",
-                    self.story()
-                );
-                assert_eq!(answer.code(), code, "{text}{}", self.story());
+                assert!(!answer.status.is_success(), "{code} was expected: {text}");
+                assert_eq!(answer.code(), code, "{text}");
             }
         }
     }
@@ -46,14 +42,9 @@ impl Game {
             .map(|(&t, &q)| (self.goods[t].product, q))
             .collect();
         meant.sort_unstable();
-        assert_eq!(seen, meant, "the cart of {shopper}{}", self.story());
+        assert_eq!(seen, meant, "the cart of {shopper}");
         let worth = amount(self.book.worth(shopper));
-        assert_eq!(
-            shown["total_amount"],
-            json!(worth),
-            "cart of {shopper}{}",
-            self.story()
-        );
+        assert_eq!(shown["total_amount"], json!(worth), "cart of {shopper}");
     }
 
     #[track_caller]
@@ -65,21 +56,16 @@ impl Game {
             ("fulfillment_status", meant.sent.to_owned()),
             ("total_amount", amount(meant.total())),
         ] {
-            assert_eq!(
-                shown[member],
-                json!(value),
-                "{member} of order {order}{}",
-                self.story()
-            );
+            assert_eq!(shown[member], json!(value), "{member} of order {order}");
         }
         let items = shown["items"].as_array().unwrap();
-        assert_eq!(items.len(), meant.lines.len(), "{}", self.story());
+        assert_eq!(items.len(), meant.lines.len(), "order {order}");
         for line in &meant.lines {
             let product = self.goods[line.thing].product;
             let item = items.iter().find(|i| i["product_id"] == product).unwrap();
             let seen = (&item["quantity"], &item["price"]);
             let meant = (&json!(line.quantity), &json!(amount(line.price)));
-            assert_eq!(seen, meant, "order {order}{}", self.story());
+            assert_eq!(seen, meant, "order {order}");
         }
     }
 
@@ -94,6 +80,12 @@ impl Game {
         self.same_order(order, &shown);
     }
 
+    pub(super) async fn look_at_last(&self, many: usize) {
+        for order in self.orders.len().saturating_sub(many)..self.orders.len() {
+            self.look_at(order).await;
+        }
+    }
+
     pub(super) async fn compare_all(&self) {
         for (thing, goods) in self.book.things.iter().zip(&self.goods) {
             let path = format!("/api/v1/products/{}/", goods.product);
@@ -104,49 +96,46 @@ impl Game {
                 &json!(thing.sellable()),
                 &json!(thing.on_sale),
             );
-            assert_eq!(seen, meant, "{shown}{}", self.story());
+            assert_eq!(seen, meant, "{shown}");
             let stock = crate::shopping::stock(&self.shop, *goods).await;
-            assert_eq!(
-                stock,
-                (thing.on_hand, thing.reserved),
-                "{shown}{}",
-                self.story()
-            );
+            assert_eq!(stock, (thing.on_hand, thing.reserved), "{shown}");
         }
-        for order in 0..self.orders.len() {
-            if order + RECENT > self.orders.len() {
-                self.look_at(order).await;
-            }
-        }
+        self.look_at_last(RECENT).await;
         for shopper in (0..SHOPPERS).filter(|&s| s < CUSTOMERS || self.tokens[s].is_some()) {
             let ask = self.sign(shopper, self.shop.get("/api/v1/cart/"));
             self.same_cart(shopper, &ask.expect(200).await.json());
         }
         let many: i64 = crate::shopping::count(&self.shop, "orders").await;
-        assert_eq!(many, self.orders.len() as i64, "orders{}", self.story());
-        let conn = self.shop.app.db.read().await.unwrap();
+        assert_eq!(many, self.orders.len() as i64, "orders");
         let sql = "SELECT CAST(COALESCE(SUM(captured_minor), 0) AS BIGINT),
             CAST(COALESCE(SUM(refunded_minor), 0) AS BIGINT) FROM orders";
-        let money: (i64, i64) = conn.one(sql, &[]).await.unwrap();
+        let money: (i64, i64) = {
+            let conn = self.shop.app.db.read().await.unwrap();
+            conn.one(sql, &[]).await.unwrap()
+        };
         let orders = &self.book.orders;
         let meant = (
             orders.iter().map(|o| o.captured).sum(),
             orders.iter().map(|o| o.refunded).sum(),
         );
-        assert_eq!(money, meant, "money{}", self.story());
+        assert_eq!(money, meant, "money");
         books_are_right(&self.shop).await;
     }
+}
 
-    /// How to have it again, and what led there.
-    pub(super) fn story(&self) -> String {
-        let last = self.log.len().saturating_sub(12);
-        format!(
-            "\nseed {} on {}, operation {}: CARTWRIGHT_TEST_MODEL_SEEDS={}\n{}",
-            self.seed,
-            self.shop.app.db.engine(),
-            self.log.len(),
-            self.seed,
-            self.log[last..].join("\n")
-        )
+impl Drop for Game {
+    /// Whatever went wrong: how to have it again, and what led there.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let last = self.log.len().saturating_sub(12);
+            eprintln!(
+                "seed {} on {}, operation {}: CARTWRIGHT_TEST_MODEL_SEEDS={}\n{}",
+                self.seed,
+                self.shop.app.db.engine(),
+                self.played,
+                self.seed,
+                self.log[last..].join("\n")
+            );
+        }
     }
 }

@@ -1,5 +1,5 @@
 //! Random operations on a shop and on a model of it ([`book`]): whatever the shop says or shows otherwise is a failure,
-//! which names its seed. In between requests are broken off and the shop is opened anew on the same database.
+//! which names its seed. In between processes of it die at points that the seed draws.
 //!
 //! `CARTWRIGHT_TEST_MODEL_OPERATIONS=10000 CARTWRIGHT_TEST_MODEL_SEEDS=4,5,6 ./test -p shop --test api model`
 
@@ -7,7 +7,11 @@ mod book;
 mod compare;
 mod play;
 
+use std::num::NonZero;
+use std::sync::Mutex;
+
 use db::Engine;
+use tokio::runtime::Runtime;
 
 use play::Game;
 
@@ -19,38 +23,47 @@ fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-async fn play(engine: Engine) {
+/// Each seed is a game of its own; as many at once as there are cores.
+fn play(engine: Engine) {
     let operations = setting("CARTWRIGHT_TEST_MODEL_OPERATIONS");
     let operations = operations.map_or(OPERATIONS, |text| text.parse().unwrap());
     let seeds = setting("CARTWRIGHT_TEST_MODEL_SEEDS").unwrap_or(SEEDS.into());
-    for seed in seeds.split(',') {
-        Game::new(engine, seed.trim().parse().unwrap())
-            .await
-            .play(operations)
-            .await;
-    }
+    let seeds = seeds.split(',').map(|seed| seed.trim().parse().unwrap());
+    let seeds = Mutex::new(seeds.collect::<Vec<u64>>());
+    let next = || seeds.lock().unwrap().pop();
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    std::thread::scope(|scope| {
+        for _ in 0..cores {
+            let player = std::thread::Builder::new().stack_size(ROOM);
+            let playing = move || {
+                while let Some(seed) = next() {
+                    let game = async { Game::new(engine, seed).await.play(operations).await };
+                    runtime().block_on(game);
+                }
+            };
+            player.spawn_scoped(scope, playing).unwrap();
+        }
+    });
 }
 
-/// On threads with room: a debug build keeps all of an operation, from the request down to its statements, on the stack.
-fn with_room(engine: Engine) {
-    const ROOM: usize = 32 << 20;
-    let playing = std::thread::Builder::new().stack_size(ROOM).spawn(move || {
-        let mut runtime = tokio::runtime::Builder::new_multi_thread();
-        runtime
-            .worker_threads(2)
-            .thread_stack_size(ROOM)
-            .enable_all();
-        runtime.build().unwrap().block_on(play(engine));
-    });
-    playing.unwrap().join().unwrap();
+/// A debug build keeps all of an operation, from the request down to its statements, on the stack.
+const ROOM: usize = 32 << 20;
+
+fn runtime() -> Runtime {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime
+        .worker_threads(2)
+        .thread_stack_size(ROOM)
+        .enable_all();
+    runtime.build().unwrap()
 }
 
 #[test]
 fn whatever_is_done_the_shop_does_what_its_model_does_on_sqlite() {
-    with_room(Engine::Sqlite);
+    play(Engine::Sqlite);
 }
 
 #[test]
 fn whatever_is_done_the_shop_does_what_its_model_does_on_postgres() {
-    with_room(Engine::Postgres);
+    play(Engine::Postgres);
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use super::document;
+use super::shop::TestShop;
 use super::watch_log::secrets_in;
 
 /// A request in the making: `shop.post("/api/v1/cart/items/").json(json!({…})).send().await`.
@@ -33,6 +34,12 @@ impl Ask {
             peer: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 4711),
             body: Body::empty(),
         }
+    }
+
+    /// Another process of the shop is asked.
+    pub fn at(mut self, node: &TestShop) -> Self {
+        self.router = node.router.clone();
+        self
     }
 
     /// Comes from this address.

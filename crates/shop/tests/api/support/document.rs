@@ -73,20 +73,27 @@ fn operation(method: &Method, path: &str) -> Option<&'static Value> {
     let paths = OPENAPI["paths"].as_object()?;
     // A path without braces goes before one with them.
     let item = paths.get(path).or_else(|| {
-        paths
+        let path: Vec<_> = path.split('/').collect();
+        TEMPLATES
             .iter()
-            .find(|(template, item)| item.get(method).is_some() && matches(template, path))
-            .map(|(_, item)| item)
+            .find(|(template, item)| matches(template, &path) && item.get(method).is_some())
+            .map(|(_, item)| *item)
     })?;
     item.get(method)
 }
 
-fn matches(template: &str, path: &str) -> bool {
-    let (template, path): (Vec<_>, Vec<_>) =
-        (template.split('/').collect(), path.split('/').collect());
+/// The parts of each path, and what is there.
+static TEMPLATES: LazyLock<Vec<(Vec<&str>, &Value)>> = LazyLock::new(|| {
+    let paths = OPENAPI["paths"].as_object().into_iter().flatten();
+    paths
+        .map(|(template, item)| (template.split('/').collect(), item))
+        .collect()
+});
+
+fn matches(template: &[&str], path: &[&str]) -> bool {
     template.len() == path.len()
         && template
             .iter()
-            .zip(&path)
+            .zip(path)
             .all(|(part, given)| part == given || part.starts_with('{') && !given.is_empty())
 }

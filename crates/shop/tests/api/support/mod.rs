@@ -5,6 +5,7 @@
 
 mod builders;
 mod client;
+mod crash;
 mod databases;
 mod document;
 mod outbox;
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 pub use builders::{PASSWORD, Person, Product, fresh_address};
 #[allow(unused_imports, reason = "for the tests to come")]
 pub use client::{Answer, Ask};
+pub use crash::CrashPoint;
 pub use document::OPENAPI;
 #[allow(unused_imports, reason = "for the tests to come")]
 pub use outbox::Mail;

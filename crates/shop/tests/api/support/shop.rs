@@ -76,8 +76,11 @@ impl TestShop {
     }
 
     async fn node(&self, config: Config) -> Self {
-        let clock = self.clock.clone();
-        let db = Db::connect(&self.scratch[0].options)
+        Self::open(config, &self.options(), self.clock.clone()).await
+    }
+
+    pub(super) async fn open(config: Config, options: &db::Options, clock: Clock) -> Self {
+        let db = Db::connect(options)
             .await
             .expect("the database opens twice");
         let app = App::new(config, db, clock).await;
