@@ -2,11 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::{Folder, PATIENCE, cartwright, run, text};
+use crate::support::{Folder, cartwright, eventually, run, text};
 
 /// What a run leaves behind among the temporary files; there `TMPDIR` is the test's own.
 fn torture(env: &[(&str, &str)]) -> (Value, Folder) {
@@ -78,11 +77,8 @@ const ONE_TOO_MANY: &str = "
 fn torture_names_what_a_broken_shop_does_and_the_seed_on_sqlite() {
     let folder = Folder::new();
     let begun = begin(&folder, &[]);
-    // Made by the migrations; the server runs afterwards.
-    let log = wait_for(|| {
-        find(folder.path(), "_files").filter(|files| files.join("server.log").exists())
-    });
-    let shop = log.display().to_string().replace("_files", "/shop.db");
+    let files = files_of_the_run(&folder);
+    let shop = files.display().to_string().replace("_files", "/shop.db");
 
     tell(
         &format!("sqlite://{shop}"),
@@ -116,7 +112,7 @@ fn torture_names_what_a_broken_shop_does_and_the_seed_on_postgres() {
             &format!("postgres://{role}:torture@{server}/postgres"),
         )],
     );
-    wait_for(|| find(folder.path(), "_files").filter(|files| files.join("server.log").exists()));
+    files_of_the_run(&folder);
     let mine = format!("SELECT datname::text FROM pg_database WHERE datdba = '{role}'::regrole");
 
     let shop = format!("{base}/{}", ask(&url, &mine));
@@ -161,21 +157,15 @@ fn names_the_fault(done: &Output) {
     }
 }
 
-fn find(folder: &Path, ending: &str) -> Option<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap();
-    let mut paths = entries.map(|entry| entry.unwrap().path());
-    paths.find(|path| path.display().to_string().ends_with(ending))
-}
-
-fn wait_for<T>(ready: impl Fn() -> Option<T>) -> T {
-    let since = Instant::now();
-    loop {
-        if let Some(it) = ready() {
-            return it;
-        }
-        assert!(since.elapsed() < PATIENCE);
-        std::thread::sleep(Duration::from_millis(2));
-    }
+/// Made by the migrations; the server is started afterwards.
+fn files_of_the_run(folder: &Folder) -> PathBuf {
+    let find = || {
+        let entries = std::fs::read_dir(folder.path()).unwrap();
+        let mut paths = entries.map(|entry| entry.unwrap().path());
+        paths.find(|path| path.join("server.log").exists())
+    };
+    eventually("the server has a log", || find().is_some());
+    find().unwrap()
 }
 
 fn tell(url: &str, statements: &[&str]) {
