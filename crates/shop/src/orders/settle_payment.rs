@@ -30,15 +30,20 @@ pub async fn hold_order(tx: &Tx, order: OrderId, now: Time) -> Result<OrderRow> 
 }
 
 /// Notes how a held order is going to be paid. Whoever begins to pay has `ttl` for it, but no more than that again
-/// after what the order had from the first, however often they begin.
+/// after what the order had from the first, however often they begin. An order that was to be paid at the door had
+/// nothing so far.
 pub async fn choose_method(
     tx: &Tx,
     order: &OrderRow,
     method: PaymentMethod,
     ttl: Duration,
 ) -> Result<()> {
-    let since = order.updated_at.min(order.created_at + ttl);
-    store::set_payment_method(tx, order.id, method, since).await
+    let again = order.updated_at.min(order.created_at + ttl);
+    let first = match crate::is_paid_online(&order.payment_method) {
+        true => again,
+        false => order.updated_at,
+    };
+    store::set_payment_method(tx, order.id, method, first, again).await
 }
 
 /// Brings a held order up to its ledger. Forward only: what would be a step back changes nothing.

@@ -71,8 +71,9 @@ const SAVE_STATE: &str =
 
 const SHIP_LINES: &str = "UPDATE order_lines SET shipped_quantity = quantity WHERE order_id = $1";
 
-const SET_PAYMENT_METHOD: &str =
-    "UPDATE orders SET payment_method = $2, pay_since = $3 WHERE id = $1";
+// What it had is never taken from it.
+const SET_PAYMENT_METHOD: &str = "UPDATE orders SET payment_method = $2,
+    pay_since = CASE WHEN pay_since IS NULL THEN $3 WHEN pay_since < $4 THEN $4 ELSE pay_since END WHERE id = $1";
 
 /// All statements, those that are built as filled examples.
 pub fn statements() -> Vec<String> {
@@ -275,13 +276,15 @@ pub(super) async fn ship_lines(tx: &Tx, order: OrderId) -> Result<()> {
     Ok(())
 }
 
+/// From when on it waits to be paid: `first` if nobody has begun to pay it before, else `again`.
 pub(super) async fn set_payment_method(
     tx: &Tx,
     order: OrderId,
     method: PaymentMethod,
-    since: Time,
+    first: Time,
+    again: Time,
 ) -> Result<()> {
-    tx.execute(SET_PAYMENT_METHOD, args![order, method, since])
+    tx.execute(SET_PAYMENT_METHOD, args![order, method, first, again])
         .await?;
     Ok(())
 }

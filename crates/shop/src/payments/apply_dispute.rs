@@ -3,7 +3,8 @@
 use db::Tx;
 use futures_util::try_join;
 
-use super::apply_refund::{Told, alert, refunded};
+use super::alert::{Told, alert};
+use super::apply_refund::refunded;
 use super::payment::{Fact, Payment, Sum};
 use super::provider::Dispute;
 use super::store::{self, Entry};
@@ -18,8 +19,8 @@ pub(crate) async fn apply_dispute(
     id: &str,
     money: Option<&Sum>,
     stands: Dispute,
-    told: Told<'_>,
-) -> Result<bool> {
+    told: Told,
+) -> Result<()> {
     let now = told.now;
     let (order, payment) = try_join!(
         orders::hold_order(tx, payment.order_id, now),
@@ -46,7 +47,7 @@ pub(crate) async fn apply_dispute(
     };
     // Another event may have told the same: then nothing of it is claimed again.
     if store::has_fact(tx, payment.id, fact, id).await? {
-        return Ok(false);
+        return Ok(());
     }
     let lost = stands == Dispute::Lost && minor > 0;
     // Part of it may have been given back before: the buyer then has more than was paid, for people to sort out.
@@ -84,5 +85,5 @@ pub(crate) async fn apply_dispute(
         store::count_refund(tx, payment.id, minor, now).await?;
         refunded(tx, &order, &payment, now).await?;
     }
-    Ok(true)
+    Ok(())
 }

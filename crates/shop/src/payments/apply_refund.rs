@@ -3,113 +3,117 @@
 use db::Tx;
 use futures_util::try_join;
 
+use super::alert::{Told, alert};
 use super::late_refund;
-use super::payment::{Fact, Heard, Payment, PaymentState, Refund, RefundReport, RefundState};
-use super::store::{self, Entry, NewRefund};
-use super::{random_key, schedule};
+use super::made_elsewhere::made_elsewhere;
+use super::payment::{Fact, Heard, Payment, PaymentState, Refund, RefundReport, RefundState, Sum};
+use super::schedule;
+use super::store::{self, Entry};
 use crate::clock::Time;
 use crate::error::Result;
 use crate::events::{self, Event};
 use crate::orders::{self, Lifecycle, OrderRow};
 
-/// Whom to thank for what is told.
-#[derive(Clone, Copy)]
-pub(crate) struct Told<'a> {
-    pub heard: Heard,
-    /// Our name of the refund, where the provider gives it back.
-    pub request_key: Option<&'a str>,
-    pub now: Time,
-}
-
-/// True when it changed something. One that is unknown and fits was made at the provider; one that does not fit is
-/// noted and has no effect.
+/// Takes it into the books. One that is unknown and fits was made at the provider; one that does not fit is noted and
+/// has no effect.
 pub(crate) async fn apply_refund(
     tx: &Tx,
     payment: &Payment,
     report: &RefundReport,
-    told: Told<'_>,
-) -> Result<bool> {
+    told: Told,
+) -> Result<()> {
     let now = told.now;
+    let id = report.refund_id.as_deref();
     let (order, payment, refund, all) = try_join!(
         orders::hold_order(tx, payment.order_id, now),
         store::hold(tx, payment.id, now),
-        store::find_refund_told(
-            tx,
-            payment.id,
-            report.refund_id.as_deref(),
-            told.request_key
-        ),
+        store::find_refund_told(tx, payment.id, id, report.request_key.as_deref()),
         store::refunds_of(tx, payment.id),
     )?;
     let others = others(&all, refund.as_ref());
-    let id = report.refund_id.as_deref().unwrap_or_default();
-    let fits = |minor: i64| {
-        report
-            .money
-            .as_ref()
-            .is_none_or(|m| m.minor == minor && m.currency == payment.currency)
-    };
     // Boxed, as each of these keeps much and a caller is deep in its stack.
-    match (refund, report.status) {
-        (Some(refund), _) if !fits(refund.amount_minor) => {
-            alert(
-                tx,
-                &payment,
-                id,
-                "a refund of another amount than was asked for",
-                told,
-            )
-            .await
-        }
-        (Some(refund), RefundState::Succeeded) if refund.status != RefundState::Succeeded => {
-            let again = refund.status == RefundState::Failed;
-            if again && !store::claim_refund(tx, payment.id, refund.amount_minor, now).await? {
-                if late_refund::may_count(&others) {
-                    return Box::pin(late_refund::keep(tx, &refund, report, now)).await;
-                }
-                return alert(tx, &payment, id, BEYOND, told).await;
+    let Some(refund) = refund else {
+        return match report.status {
+            RefundState::Succeeded => {
+                Box::pin(made_elsewhere(tx, &order, &payment, &others, report, told)).await
             }
-            Box::pin(done(tx, &order, &payment, &refund, report, told)).await?;
-            Box::pin(late_refund::count(tx, &payment, &others, told)).await
+            _ => Ok(()),
+        };
+    };
+    let fits = |told: &Sum| told.minor == refund.amount_minor && told.currency == payment.currency;
+    if !report.money.as_ref().is_none_or(fits) {
+        const WHY: &str = "a refund of another amount than was asked for";
+        return alert(tx, &payment, id.unwrap_or_default(), WHY, told).await;
+    }
+    use RefundState::{Failed, Pending, Succeeded};
+    match (refund.status, report.status) {
+        (Pending | Failed, Succeeded) => {
+            Box::pin(made(tx, &order, &payment, &refund, others, report, told)).await
         }
-        (Some(refund), RefundState::Failed) if refund.status == RefundState::Pending => {
+        (Pending, Failed) => {
             Box::pin(refused(tx, &order, &payment, &refund, report, told)).await?;
             Box::pin(late_refund::count(tx, &payment, &others, told)).await
         }
-        (Some(refund), RefundState::Failed) if refund.status == RefundState::Succeeded => {
+        (Succeeded, Failed) => {
             Box::pin(reversed(tx, &order, &payment, &refund, report, told)).await?;
             Box::pin(late_refund::count(tx, &payment, &others, told)).await
         }
-        (Some(refund), RefundState::Failed) if refund.late_success_at.is_some() => {
-            alert(
-                tx,
-                &payment,
-                id,
-                "a refund failed after it had succeeded",
-                told,
-            )
-            .await
+        (Failed, Failed) if refund.late_success_at.is_some() => {
+            const WHY: &str = "a refund failed after it had succeeded";
+            let next = next_try(tx, &order, &payment, now).await?;
+            store::save_refund(tx, refund.id, Failed, id, WHY, next, now).await?;
+            alert(tx, &payment, id.unwrap_or_default(), WHY, told).await
         }
-        (Some(refund), RefundState::Pending) if refund.status == RefundState::Pending => {
+        (Pending, Pending) => {
             let next = Some(schedule::next_refund(refund.checks, now));
-            store::save_refund(
-                tx,
-                refund.id,
-                refund.status,
-                report.refund_id.as_deref(),
-                "",
-                next,
-                now,
-            )
-            .await?;
-            Ok(true)
+            store::save_refund(tx, refund.id, Pending, id, "", next, now).await
         }
-        (Some(_), _) => Ok(false),
-        (None, RefundState::Succeeded) => {
-            Box::pin(made_elsewhere(tx, &order, &payment, &others, report, told)).await
-        }
-        (None, _) => Ok(false),
+        _ => Ok(()),
     }
+}
+
+/// The provider made it, if only after it had refused it.
+async fn made(
+    tx: &Tx,
+    order: &OrderRow,
+    payment: &Payment,
+    refund: &Refund,
+    others: Vec<&Refund>,
+    report: &RefundReport,
+    told: Told,
+) -> Result<()> {
+    let id = report.refund_id.as_deref();
+    let again = refund.status == RefundState::Failed;
+    if again && was_reversed(tx, payment, refund, report).await? {
+        const WHY: &str = "a refund succeeded after it had come to nothing";
+        return alert(tx, payment, id.unwrap_or_default(), WHY, told).await;
+    }
+    let others = late_refund::give_way(tx, others, id).await?;
+    if again && !store::claim_refund(tx, payment.id, refund.amount_minor, told.now).await? {
+        return match late_refund::may_count(&others) {
+            true => late_refund::keep(tx, refund, report, told.now).await,
+            false => alert(tx, payment, id.unwrap_or_default(), BEYOND, told).await,
+        };
+    }
+    done(tx, order, payment, refund, report, told).await?;
+    late_refund::count(tx, payment, &others, told).await
+}
+
+/// It has succeeded before, and that came to nothing: which of the two is the last word, the provider does not say.
+async fn was_reversed(
+    tx: &Tx,
+    payment: &Payment,
+    refund: &Refund,
+    report: &RefundReport,
+) -> Result<bool> {
+    let ids = [&refund.provider_refund_id, &report.refund_id];
+    let names = ids.into_iter().filter_map(|id| id.as_deref());
+    for name in names.chain([refund.request_key.as_str()]) {
+        if store::has_fact(tx, payment.id, Fact::RefundReversed, name).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 pub(super) const BEYOND: &str = "a refund beyond what was captured";
@@ -126,8 +130,8 @@ pub(super) async fn done(
     payment: &Payment,
     refund: &Refund,
     report: &RefundReport,
-    told: Told<'_>,
-) -> Result<bool> {
+    told: Told,
+) -> Result<()> {
     let reference = report.refund_id.as_deref().unwrap_or(&refund.request_key);
     let entry = entry(
         Fact::Refunded,
@@ -157,8 +161,7 @@ pub(super) async fn done(
         ),
         store::count_refund(tx, payment.id, refund.amount_minor, told.now),
     )?;
-    refunded(tx, order, payment, told.now).await?;
-    Ok(true)
+    refunded(tx, order, payment, told.now).await
 }
 
 /// The provider will not: what was claimed is free again. What the shop itself wants to give back is tried anew.
@@ -168,8 +171,8 @@ async fn refused(
     payment: &Payment,
     refund: &Refund,
     report: &RefundReport,
-    told: Told<'_>,
-) -> Result<bool> {
+    told: Told,
+) -> Result<()> {
     let now = told.now;
     let next = next_try(tx, order, payment, now).await?;
     let key = &refund.request_key;
@@ -200,7 +203,7 @@ async fn refused(
         why = report.note,
         "a provider refuses a refund"
     );
-    Ok(true)
+    Ok(())
 }
 
 /// It had succeeded, and the money did not reach the buyer after all: it is with us again, and owed.
@@ -210,8 +213,8 @@ async fn reversed(
     payment: &Payment,
     refund: &Refund,
     report: &RefundReport,
-    told: Told<'_>,
-) -> Result<bool> {
+    told: Told,
+) -> Result<()> {
     let (now, minor) = (told.now, refund.amount_minor);
     let id = report.refund_id.as_deref();
     let known = refund.provider_refund_id.as_deref().or(id);
@@ -223,7 +226,7 @@ async fn reversed(
     let fact = Fact::RefundReversed;
     let entry = entry(fact, reference, minor, told.heard, note, refund);
     if !store::add_fact(tx, payment, &entry, now).await? {
-        return Ok(false);
+        return Ok(());
     }
     let next = next_try(tx, order, payment, now).await?;
     let event = Event::PaymentRefundFailed {
@@ -243,8 +246,7 @@ async fn reversed(
         why = note,
         "a refund failed after it had succeeded"
     );
-    settle(tx, order, payment).await?;
-    Ok(true)
+    settle(tx, order, payment).await
 }
 
 /// When what was not given back is tried anew by the shop itself: all of it is to go back then, whoever asked first.
@@ -256,46 +258,6 @@ async fn next_try(tx: &Tx, order: &OrderRow, payment: &Payment, now: Time) -> Re
             now,
         )),
         false => Ok(None),
-    }
-}
-
-/// Staff used the provider's own pages.
-async fn made_elsewhere(
-    tx: &Tx,
-    order: &OrderRow,
-    payment: &Payment,
-    others: &[&Refund],
-    report: &RefundReport,
-    told: Told<'_>,
-) -> Result<bool> {
-    let (Some(id), Some(money)) = (report.refund_id.as_deref(), &report.money) else {
-        return Ok(false);
-    };
-    let fits = money.currency == payment.currency && money.minor > 0;
-    let claimed = fits && store::claim_refund(tx, payment.id, money.minor, told.now).await?;
-    let waits = !claimed && fits && late_refund::may_count(others);
-    if !claimed && !waits {
-        return alert(tx, payment, id, BEYOND, told).await;
-    }
-    let key = random_key()?;
-    let new = NewRefund {
-        payment: payment.id,
-        status: match waits {
-            true => RefundState::Failed,
-            false => RefundState::Pending,
-        },
-        minor: money.minor,
-        request_key: &key,
-        client_key: None,
-        provider_refund_id: Some(id),
-        reason: "made at the provider",
-        actor: None,
-        next_check_at: None,
-    };
-    let refund = store::insert_refund(tx, &new, told.now).await?;
-    match waits {
-        true => Box::pin(late_refund::keep(tx, &refund, report, told.now)).await,
-        false => Box::pin(done(tx, order, payment, &refund, report, told)).await,
     }
 }
 
@@ -319,37 +281,6 @@ async fn settle(tx: &Tx, order: &OrderRow, payment: &Payment) -> Result<()> {
         orders::settle_payment(tx, order, &sums, None).await?;
     }
     Ok(())
-}
-
-pub(super) async fn alert(
-    tx: &Tx,
-    payment: &Payment,
-    id: &str,
-    why: &str,
-    told: Told<'_>,
-) -> Result<bool> {
-    tracing::warn!(
-        payment = payment.id.0,
-        order = payment.order_id.0,
-        why,
-        "a provider tells what cannot be"
-    );
-    let entry = Entry {
-        fact: Fact::Flagged,
-        reference: id,
-        minor: 0,
-        heard: told.heard,
-        note: why,
-        actor: None,
-    };
-    let event = Event::PaymentFlagged {
-        order_id: payment.order_id,
-        payment_id: payment.id,
-    };
-    if store::add_fact(tx, payment, &entry, told.now).await? {
-        events::record(tx, &event, told.now).await?;
-    }
-    Ok(false)
 }
 
 fn entry<'a>(

@@ -4,6 +4,8 @@
 //! cannot count (wrong amount, a second time, an order that ended) is written down all the same, and given back by a
 //! job where it is clear to whom.
 
+mod flagged;
+
 use db::Tx;
 use futures_util::try_join;
 
@@ -15,12 +17,33 @@ use crate::error::{Error, Result};
 use crate::events::{self, Event};
 use crate::orders::{self, Lifecycle, OrderRow};
 
-/// Returns the payment as it stands then.
+/// What a provider told by itself. Returns the payment as it stands then.
 pub(crate) async fn apply_report(
     tx: &Tx,
     payment: &Payment,
     report: &Report,
     heard: Heard,
+    now: Time,
+) -> Result<Payment> {
+    apply(tx, payment, report, (heard, false), now).await
+}
+
+/// What a provider answered when we asked: that is how things stand, not how they stood.
+pub(crate) async fn apply_answer(
+    tx: &Tx,
+    payment: &Payment,
+    report: &Report,
+    heard: Heard,
+    now: Time,
+) -> Result<Payment> {
+    apply(tx, payment, report, (heard, true), now).await
+}
+
+async fn apply(
+    tx: &Tx,
+    payment: &Payment,
+    report: &Report,
+    (heard, asked): (Heard, bool),
     now: Time,
 ) -> Result<Payment> {
     let (order, payment) = try_join!(
@@ -31,6 +54,7 @@ pub(crate) async fn apply_report(
         tx,
         order: &order,
         heard,
+        asked,
         now,
     };
     match report.stands {
@@ -47,6 +71,7 @@ struct Books<'a> {
     tx: &'a Tx,
     order: &'a OrderRow,
     heard: Heard,
+    asked: bool,
     now: Time,
 }
 
@@ -64,16 +89,17 @@ impl Books<'_> {
             store::find_by_provider_payment(self.tx, payment.provider, id),
             store::has_success(self.tx, self.order.id)
         )?;
-        if known.is_some_and(|known| known.id != payment.id) {
-            self.note(
-                &payment,
-                Fact::Flagged,
-                id,
-                0,
-                "this money belongs to another payment",
-            )
-            .await?;
-            return Ok(payment);
+        match known {
+            // The second money of this attempt, told again.
+            Some(known) if known.id != payment.id && known.order_id == payment.order_id => {
+                return Ok(known);
+            }
+            Some(known) if known.id != payment.id => {
+                const WHY: &str = "this money belongs to another payment";
+                self.note(&payment, Fact::Flagged, id, 0, WHY).await?;
+                return Ok(payment);
+            }
+            _ => {}
         }
         if let Some(why) = report.mismatch(&payment) {
             return self.flagged(payment, report, id, &why).await;
@@ -144,56 +170,6 @@ impl Books<'_> {
         Ok(())
     }
 
-    /// Money that is not what was asked for counts for nothing until somebody has looked at it; of an order that ended
-    /// it is given back.
-    async fn flagged(
-        &self,
-        mut payment: Payment,
-        report: &Report,
-        id: &str,
-        why: &str,
-    ) -> Result<Payment> {
-        tracing::warn!(
-            payment = payment.id.0,
-            order = self.order.id.0,
-            why,
-            "a payment is not what was asked for"
-        );
-        let is_new = self.note(&payment, Fact::Flagged, id, 0, why).await?;
-        if payment.has_money() && !payment.waits_for_money() {
-            return Ok(payment);
-        }
-        // Money of another order or payee is not here to be given back.
-        let here = report.stands == Stands::Captured && !report.foreign;
-        let told = report
-            .money
-            .as_ref()
-            .filter(|money| here && money.currency == payment.currency && money.minor > 0);
-        let captured_minor = told.map_or(0, |money| money.minor);
-        if !is_new && captured_minor == payment.captured_minor {
-            return Ok(payment);
-        }
-        payment.status = PaymentState::Flagged;
-        payment.captured_minor = captured_minor;
-        // Another order's money keeps its name free for that order.
-        if !report.foreign && !id.is_empty() {
-            payment.provider_payment_id = Some(id.to_owned());
-        }
-        payment.note = why.chars().take(200).collect();
-        let event = Event::PaymentFlagged {
-            order_id: self.order.id,
-            payment_id: payment.id,
-        };
-        try_join!(
-            store::save(self.tx, &payment, None),
-            events::record(self.tx, &event, self.now)
-        )?;
-        if captured_minor > 0 && self.order_ended() {
-            give_back::enqueue(self.tx, self.order.id, self.now).await?;
-        }
-        Ok(payment)
-    }
-
     async fn authorized(&self, mut payment: Payment, report: &Report) -> Result<Payment> {
         let id = report.payment_id.as_deref().unwrap_or_default();
         if payment.has_money() || payment.status == PaymentState::Authorized {
@@ -224,6 +200,7 @@ impl Books<'_> {
     /// A try that failed. Where the provider lets the buyer try again, money may still come.
     async fn failed(&self, mut payment: Payment, report: &Report) -> Result<Payment> {
         if !payment.is_open() {
+            self.doubt(&payment, report).await?;
             return Ok(payment);
         }
         payment.status = PaymentState::Failed;

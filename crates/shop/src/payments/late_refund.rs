@@ -3,7 +3,8 @@
 
 use db::Tx;
 
-use super::apply_refund::{BEYOND, Told, alert, done};
+use super::alert::{Told, alert};
+use super::apply_refund::{BEYOND, done};
 use super::payment::{Fact, Payment, Refund, RefundReport, RefundState};
 use super::store;
 use crate::clock::Time;
@@ -17,17 +18,29 @@ pub(super) fn may_count(others: &[&Refund]) -> bool {
         .any(|other| other.status == RefundState::Pending)
 }
 
-pub(super) async fn keep(
-    tx: &Tx,
-    refund: &Refund,
-    report: &RefundReport,
-    now: Time,
-) -> Result<bool> {
+pub(super) async fn keep(tx: &Tx, refund: &Refund, report: &RefundReport, now: Time) -> Result<()> {
     const WHY: &str = "made after all; it counts when the refund in its place is refused";
     let (id, state) = (report.refund_id.as_deref(), RefundState::Failed);
     store::save_refund(tx, refund.id, state, id, WHY, None, now).await?;
-    store::note_late_success(tx, refund.id, Some(now)).await?;
-    Ok(true)
+    store::note_late_success(tx, refund.id, Some(now)).await
+}
+
+/// A refund is told under the id of one that was kept and that nobody asked for here: they are the same. Its row gives
+/// way, so that the id is that of the refund we asked for. Returns the others that are left.
+pub(super) async fn give_way<'a>(
+    tx: &Tx,
+    mut others: Vec<&'a Refund>,
+    id: Option<&str>,
+) -> Result<Vec<&'a Refund>> {
+    let twin = others.iter().copied().find(|other| {
+        other.late_success_at.is_some() && id.is_some() && other.provider_refund_id.as_deref() == id
+    });
+    if let Some(twin) = twin
+        && store::forget_nameless(tx, twin.id).await?
+    {
+        others.retain(|other| other.id != twin.id);
+    }
+    Ok(others)
 }
 
 /// One of the payment's refunds has ended; of the `others` those are counted that waited for that, as far as there is
@@ -36,8 +49,8 @@ pub(super) async fn count(
     tx: &Tx,
     payment: &Payment,
     others: &[&Refund],
-    told: Told<'_>,
-) -> Result<bool> {
+    told: Told,
+) -> Result<()> {
     let late = others
         .iter()
         .filter(|other| other.late_success_at.is_some());
@@ -60,5 +73,5 @@ pub(super) async fn count(
             }
         }
     }
-    Ok(true)
+    Ok(())
 }

@@ -8,6 +8,7 @@
 //! each amount and currency is compared with ours; refunds are claimed before they are asked for, so their sum never
 //! exceeds what was captured; money that cannot count is written down and given back, and revives nothing.
 
+mod alert;
 mod api;
 mod apply_dispute;
 mod apply_refund;
@@ -17,6 +18,7 @@ mod client;
 mod give_back;
 mod initiate_payment;
 mod late_refund;
+mod made_elsewhere;
 mod parked;
 mod payment;
 mod provider;

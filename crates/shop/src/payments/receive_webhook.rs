@@ -6,9 +6,10 @@
 use db::Tx;
 use futures_util::try_join;
 
+use super::alert::Told;
 use super::apply_dispute::apply_dispute;
-use super::apply_refund::{Told, apply_refund};
-use super::apply_report::apply_report;
+use super::apply_refund::apply_refund;
+use super::apply_report::{apply_answer, apply_report};
 use super::client::Trouble;
 use super::initiate_payment::how_to_ask;
 use super::parked;
@@ -114,18 +115,16 @@ pub(super) async fn take(
     };
     let told = Told {
         heard: Heard::Webhook,
-        request_key: None,
         now,
     };
     match (&notice.news, asked) {
-        (News::Payment(report), _) | (News::Ask, Some(report)) if report.stands != Stands::Open => {
+        (News::Payment(report), _) if report.stands != Stands::Open => {
             apply_report(tx, payment, report, Heard::Webhook, now).await?;
         }
+        (News::Ask, Some(report)) if report.stands != Stands::Open => {
+            apply_answer(tx, payment, report, Heard::Webhook, now).await?;
+        }
         (News::Refund(report), _) => {
-            let told = Told {
-                request_key: report.request_key.as_deref(),
-                ..told
-            };
             Box::pin(apply_refund(tx, payment, report, told)).await?;
         }
         (News::Dispute { id, money, stands }, _) => {

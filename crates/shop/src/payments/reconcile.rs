@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::apply_report::apply_report;
+use super::apply_report::apply_answer;
 use super::initiate_payment::how_to_ask;
 use super::payment::{Heard, Payment, Provider, Refund, RefundState, Report, Stands};
 use super::provider::{self, Ask, Proof};
@@ -124,31 +124,43 @@ async fn look_at(app: &App, payment: &Payment) -> Result<()> {
     let now = app.clock.now();
     let next = schedule::next(payment.created_at, payment.checks, now);
     // First the next date, so that one that never comes to an end does not hold up the others.
-    if !crate::transact!(app.db, tx => { store::schedule(tx, payment, next).await })? {
+    if !crate::transact!(app.db, tx => { store::schedule(tx, payment, Some(next)).await })? {
         return Ok(());
     }
+    let age = now.since(payment.created_at);
     let report = match payment.reference {
-        Some(_) => ask(app, payment).await?,
-        None if now.since(payment.created_at) >= schedule::NAMELESS => Report::of(Stands::Ended),
+        Some(_) => match ask(app, payment).await {
+            Err(error) if age >= schedule::GIVE_UP => {
+                tracing::error!(payment = payment.id.0, %error, "a payment is given up");
+                return end(app, payment).await;
+            }
+            report => report?,
+        },
+        None if age >= schedule::NAMELESS => Report::of(Stands::Ended),
         None => return Ok(()),
     };
-    if report.stands == Stands::Open {
-        return if next.is_none() {
-            end(app, payment).await
-        } else {
-            Ok(())
-        };
+    if age >= schedule::LAST && !brings_more(&report, payment) {
+        return end(app, payment).await;
     }
     if !report.is_news(payment) {
         return Ok(());
     }
-    crate::transact!(app.db, tx => { apply_report(tx, payment, &report, Heard::Reconciler, now).await.map(drop) })
+    crate::transact!(app.db, tx => { apply_answer(tx, payment, &report, Heard::Reconciler, now).await.map(drop) })
+}
+
+/// At the last look: what the buyer has not decided by then, or what nobody could take, comes to nothing.
+fn brings_more(report: &Report, payment: &Payment) -> bool {
+    match report.stands {
+        Stands::Open | Stands::Authorized => false,
+        Stands::Failed => payment.is_open(),
+        Stands::Captured | Stands::Ended => true,
+    }
 }
 
 async fn end(app: &App, payment: &Payment) -> Result<()> {
     let now = app.clock.now();
     let ended = Report::of(Stands::Ended);
-    crate::transact!(app.db, tx => { apply_report(tx, payment, &ended, Heard::Reconciler, now).await.map(drop) })
+    crate::transact!(app.db, tx => { apply_answer(tx, payment, &ended, Heard::Reconciler, now).await.map(drop) })
 }
 
 async fn ask(app: &App, payment: &Payment) -> Result<Report> {

@@ -3,7 +3,8 @@
 
 use serde_json::json;
 
-use super::apply_refund::{Told, apply_refund};
+use super::alert::Told;
+use super::apply_refund::apply_refund;
 use super::payment::{Heard, Payment, Refund, RefundReport, RefundState};
 use super::providers::import;
 use super::store::{self, NewRefund};
@@ -131,19 +132,17 @@ pub(crate) async fn ask_provider(
         return Ok(refund);
     }
     let provider = provider::configured(app, payment.provider)?;
-    let report = match provider.refund(app, payment, &refund).await {
+    let mut report = match provider.refund(app, payment, &refund).await {
         Err(trouble) if trouble.is_final() => RefundReport {
-            status: RefundState::Failed,
-            refund_id: None,
-            request_key: None,
-            money: None,
             note: trouble.to_string(),
+            ..RefundReport::of(RefundState::Failed)
         },
         report => report?,
     };
+    report.request_key = Some(refund.request_key.clone());
     let now = app.clock.now();
     crate::transact!(app.db, tx => {
-        let told = Told { heard, request_key: Some(&refund.request_key), now };
+        let told = Told { heard, now };
         Box::pin(apply_refund(tx, payment, &report, told)).await?;
         store::find_refund(tx, refund.id).await
     })

@@ -12,13 +12,18 @@ pub(crate) const NAMELESS: Duration = Duration::from_secs(15 * 60);
 pub(crate) const KEYS: Duration = Duration::from_secs(23 * 3600);
 /// Then nobody pays any more, at no provider.
 pub(crate) const LAST: Duration = Duration::from_secs(4 * 24 * 3600);
+/// When a provider has still not said by then what became of a payment, it is asked no more.
+pub(crate) const GIVE_UP: Duration = LAST.saturating_mul(2);
 const LONGEST: Duration = Duration::from_secs(3600);
+/// Of what is asked for after `LAST`, because there was no answer.
+const SELDOM: Duration = Duration::from_secs(24 * 3600);
 
-/// After the `checks`-th look: 2, 4, 8 minutes … at most an hour; not at all when it is older than four days.
-pub(crate) fn next(created_at: Time, checks: i64, now: Time) -> Option<Time> {
-    let doublings = u32::try_from(checks).unwrap_or(0).min(6);
-    let pause = FIRST.saturating_mul(1 << doublings).min(LONGEST);
-    (now.since(created_at) < LAST).then(|| now + pause)
+/// After the `checks`-th look: 2, 4, 8 minutes … at most an hour; a day when it is older than four days.
+pub(crate) fn next(created_at: Time, checks: i64, now: Time) -> Time {
+    if now.since(created_at) >= LAST {
+        return now + SELDOM;
+    }
+    next_refund(checks, now)
 }
 
 /// The same for a refund, which is asked for until there is an answer.

@@ -70,9 +70,11 @@ const OPEN: &str = concat!(
     " FROM payments WHERE order_id = $1 AND status IN ('pending', 'authorized')"
 );
 const LATEST: &str = concat!(
-    "SELECT ", payment_columns!(""), " FROM payments WHERE order_id = $1 AND provider = $2
-    ORDER BY CASE WHEN status IN ('succeeded', 'flagged') THEN 0 WHEN status IN ('pending', 'authorized') THEN 1 ELSE 2 END,
-      id DESC LIMIT 1"
+    "SELECT ",
+    payment_columns!(""),
+    " FROM payments WHERE order_id = $1 AND provider = $2
+    ORDER BY CASE WHEN status = 'succeeded' THEN 0 WHEN status IN ('pending', 'authorized') THEN 1
+      WHEN status = 'flagged' THEN 2 ELSE 3 END, id DESC LIMIT 1"
 );
 const BY_ID: &str = concat!(
     "SELECT ",
@@ -149,7 +151,8 @@ pub(crate) async fn find_open(conn: &Conn, order: OrderId) -> Result<Option<Paym
     Ok(conn.optional(OPEN, args![order]).await?)
 }
 
-/// The attempt that a client of this provider can mean: the one with money, else the open one, else the newest.
+/// The attempt that a client of this provider can mean: the one that counts, else the open one, else one
+/// that staff looks at, else the newest.
 pub(crate) async fn find_latest(
     conn: &Conn,
     order: OrderId,

@@ -1,13 +1,13 @@
 //! What the buyer's browser says has been paid: a hint upon which the provider is asked.
 
-use super::apply_report::apply_report;
+use super::apply_report::apply_answer;
 use super::initiate_payment::payable;
 use super::payment::{Heard, Payment, PaymentState, Provider, Stands};
 use super::provider::{self, Ask, Proof};
 use super::store;
 use crate::app::App;
 use crate::error::{Code, Error, Result};
-use crate::orders::{self, Access, OrderRef, OrderRow};
+use crate::orders::{self, Access, Lifecycle, OrderRef, OrderRow};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Verify {
@@ -46,7 +46,7 @@ pub(crate) async fn verify_payment(
     let paid = provider.paid(&asked.proof);
     let named = paid.is_none() || ours.iter().any(|id| id.as_deref() == paid);
     let known = payment.status == PaymentState::Succeeded && named;
-    if !known {
+    if !known || is_over(&order) {
         payable(&order)?;
     }
     if payment.reference.is_none() {
@@ -63,13 +63,17 @@ pub(crate) async fn verify_payment(
     // Who asks again and again holds nobody up, and keeps nothing.
     let payment = match report.is_news(&payment) {
         true => crate::transact!(app.db, tx => {
-            apply_report(tx, &payment, &report, Heard::Client, now).await
+            apply_answer(tx, &payment, &report, Heard::Client, now).await
         })?,
         false => payment,
     };
     let order =
         orders::find_row(&app.db.read().await?, &OrderRef::Id(order.id), &Access::All).await?;
     match payment.status {
+        // Ended while the provider was asked: what came goes back.
+        PaymentState::Succeeded | PaymentState::Authorized if is_over(&order) => {
+            payable(&order).map(|()| (order, payment))
+        }
         PaymentState::Succeeded | PaymentState::Authorized => Ok((order, payment)),
         PaymentState::Surplus => {
             Err(Code::AlreadyPaid.with("The order was paid before; this payment is given back."))
@@ -77,6 +81,8 @@ pub(crate) async fn verify_payment(
         PaymentState::Flagged => Err(mismatch(
             "The payment is not what was asked for. Staff looks at it.",
         )),
+        // Another try is under way.
+        PaymentState::Failed if report.stands == Stands::Open => Err(pending()),
         PaymentState::Failed => {
             Err(Code::PaymentDeclined.with("The payment failed. Try again, or pay another way."))
         }
@@ -85,10 +91,18 @@ pub(crate) async fn verify_payment(
         {
             Err(mismatch("The payment belongs to another order."))
         }
-        PaymentState::Pending | PaymentState::Cancelled => Err(Code::PaymentPending
-            .with("The provider has no payment for this order yet.")
-            .retry_after(5)),
+        PaymentState::Pending | PaymentState::Cancelled => Err(pending()),
     }
+}
+
+fn is_over(order: &OrderRow) -> bool {
+    order.lifecycle != Lifecycle::Open
+}
+
+fn pending() -> Error {
+    Code::PaymentPending
+        .with("The provider has no payment for this order yet.")
+        .retry_after(5)
 }
 
 fn mismatch(detail: &'static str) -> Error {

@@ -37,6 +37,8 @@ pub(in crate::payments) fn webhook_op(id: &'static str, summary: &'static str) -
         .answers::<ReceivedOut>(200)
         .errors(&[
             Code::InvalidSignature,
+            Code::MalformedJson,
+            Code::TimestampOutOfTolerance,
             Code::NotFound,
             Code::BodyTimeout,
             Code::BodyTooLarge,

@@ -18,12 +18,12 @@ const COUNT: &str = "SELECT COUNT(*) FROM payments p JOIN orders o ON o.id = p.o
 const OWED: &str = "p.refunded_minor < p.captured_minor AND p.provider NOT IN ('manual', 'cod', 'import')
     AND (p.status = 'surplus' OR p.status IN ('succeeded', 'flagged') AND o.lifecycle IN ('cancelled', 'expired'))";
 
-/// A refund came to nothing after it had succeeded, and no other is in its place.
+/// A refund came to nothing after it had succeeded, and no other was asked for in its place.
 const REVERSED: &str =
-    "EXISTS (SELECT 1 FROM refunds r JOIN payment_events e ON e.payment_id = r.payment_id
+    "p.refunded_minor < p.captured_minor AND EXISTS (SELECT 1 FROM refunds r JOIN payment_events e ON e.payment_id = r.payment_id
       AND e.kind = 'refund_reversed' AND e.reference IN (r.provider_refund_id, r.request_key)
     WHERE r.payment_id = p.id AND r.status = 'failed' AND NOT EXISTS (SELECT 1 FROM refunds n
-      WHERE n.payment_id = p.id AND n.id > r.id AND n.status <> 'failed'))";
+      WHERE n.payment_id = p.id AND n.id > r.id AND n.created_at >= e.at AND n.status <> 'failed'))";
 /// What [`Payment::shown`] says.
 const SHOWN: &str = "CASE WHEN p.refunded_minor = 0 THEN p.status
     WHEN p.refunded_minor < p.captured_minor THEN 'partially_refunded' ELSE 'refunded' END = ?";

@@ -45,7 +45,7 @@ macro_rules! refund_columns {
 }
 
 const CLAIM_REFUND: &str = "UPDATE payments SET claimed_minor = claimed_minor + $2, updated_at = $3
-    WHERE id = $1 AND status IN ('succeeded', 'surplus', 'flagged') AND claimed_minor + $2 <= captured_minor";
+    WHERE id = $1 AND status IN ('succeeded', 'surplus', 'flagged') AND captured_minor - claimed_minor >= $2";
 const RELEASE_REFUND: &str =
     "UPDATE payments SET claimed_minor = claimed_minor - $2, updated_at = $3 WHERE id = $1";
 const COUNT_REFUND: &str =
@@ -79,6 +79,7 @@ const SAVE_REFUND: &str = "UPDATE refunds SET status = $2, note = $4, next_check
       AND o.provider_refund_id = CAST($3 AS TEXT) AND o.id <> $1)
       THEN provider_refund_id ELSE COALESCE(CAST($3 AS TEXT), provider_refund_id) END WHERE id = $1";
 const NOTE_LATE_SUCCESS: &str = "UPDATE refunds SET late_success_at = $2 WHERE id = $1";
+const FORGET_NAMELESS: &str = "DELETE FROM refunds WHERE id = $1 AND status = 'failed' AND actor_id IS NULL AND client_key IS NULL";
 // Whoever moves the date looks at it; nobody else does.
 const SCHEDULE_REFUND: &str = "UPDATE refunds SET checks = checks + 1, next_check_at = $3 WHERE id = $1 AND next_check_at = $2";
 
@@ -108,6 +109,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     REFUND_BY_PROVIDER,
     SAVE_REFUND,
     NOTE_LATE_SUCCESS,
+    FORGET_NAMELESS,
     SCHEDULE_REFUND,
     DUE_REFUNDS,
     REFUNDS_OF,
@@ -214,6 +216,11 @@ pub(crate) async fn save_refund(
 pub(crate) async fn note_late_success(tx: &Tx, id: RefundId, at: Option<Time>) -> Result<()> {
     tx.execute(NOTE_LATE_SUCCESS, args![id, at]).await?;
     Ok(())
+}
+
+/// Takes away one that did not count and that nobody asked for here; false of any other.
+pub(crate) async fn forget_nameless(tx: &Tx, id: RefundId) -> Result<bool> {
+    Ok(tx.execute(FORGET_NAMELESS, args![id]).await? == 1)
 }
 
 /// Takes the refund for another try, with the date of the next; false when somebody else has it.

@@ -234,7 +234,10 @@ impl Book {
             return Err("already_paid");
         }
         if !it.begun {
-            it.since = self.now.min(it.placed + ttl);
+            it.since = match it.online {
+                true => it.since.max(self.now.min(it.placed + ttl)),
+                false => self.now,
+            };
         }
         (it.online, it.begun) = (true, true);
         Ok(())

@@ -1,12 +1,16 @@
 //! Payments: what becomes of an order, whatever provider, network and buyer do.
 
+mod expiry;
 mod four;
+mod lapsed;
 mod providers;
 mod rare;
 mod reconciler;
+mod refunds_told;
 mod sandbox;
 mod stand_ins;
 mod trips;
+mod verified;
 mod webhooks;
 
 use db::args;

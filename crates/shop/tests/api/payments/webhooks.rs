@@ -11,14 +11,14 @@ use crate::shopping::at_once;
 use crate::support::TestShop;
 use crate::support::providers::{Fault, bkash, paypal, razorpay, stripe};
 
-fn no() -> Fault {
+pub fn no() -> Fault {
     Fault::Say(400, "{}".into())
 }
 
 impl Four {
     /// A paid order, a refund of it that the provider refused, and another of which nothing is known yet; and the event
     /// that a refund was made all the same: the first one, or that of `receipt`.
-    async fn refused_and_made(&self, receipt: Option<&str>) -> (Value, Value, Event) {
+    pub async fn refused_and_made(&self, receipt: Option<&str>) -> (Value, Value, Event) {
         let (order, reference) = self.begun(P::Razorpay).await;
         self.buyer_pays(P::Razorpay, &reference);
         let paid = self.event(P::Razorpay, &reference, "e1");

@@ -243,10 +243,21 @@ async fn capture(
     }
 }
 
+/// Authorized and never captured: Razorpay lets such a payment go by itself, and calls that a refund too.
+fn lapsed(payment: &Value) -> bool {
+    text(payment, "/status") == Some("refunded") && never_captured(payment)
+}
+
+fn never_captured(payment: &Value) -> bool {
+    payment.get("captured") == Some(&Value::Bool(false))
+}
+
 /// Of several tries on one order, the one with money.
 fn furthest(list: &Value) -> Option<&Value> {
     let rank = |payment: &&Value| match text(payment, "/status") {
-        Some("captured" | "refunded") => 3,
+        _ if lapsed(payment) => 0,
+        Some("captured") => 4,
+        Some("refunded") => 3,
         Some("authorized") => 2,
         Some("created") => 1,
         _ => 0,
@@ -258,6 +269,7 @@ fn read_payment(payment: &Value, order: &str) -> Result<Report, Trouble> {
     let stands = match text(payment, "/status") {
         Some("created") => Stands::Open,
         Some("authorized") => Stands::Authorized,
+        _ if lapsed(payment) => Stands::Failed,
         // Given back in whole or in part: it was captured before.
         Some("captured" | "refunded") => Stands::Captured,
         Some("failed") => Stands::Failed,
@@ -270,6 +282,7 @@ fn read_payment(payment: &Value, order: &str) -> Result<Report, Trouble> {
     let foreign = text(payment, "/order_id") != Some(order);
     let note = match foreign {
         true => "it is a payment of another order",
+        false if lapsed(payment) => "it was authorized only, and has lapsed",
         false => text(payment, "/error_code").unwrap_or_default(),
     };
     Ok(Report {

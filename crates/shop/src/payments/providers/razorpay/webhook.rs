@@ -3,7 +3,10 @@
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{NAME, WEBHOOK_SECRET, WEBHOOK_SECRET_PREVIOUS, read_payment, refund_of, sum, text};
+use super::{
+    NAME, WEBHOOK_SECRET, WEBHOOK_SECRET_PREVIOUS, never_captured, read_payment, refund_of, sum,
+    text,
+};
 use crate::app::App;
 use crate::error::Result;
 use crate::payments::provider::{About, Dispute, Hook, News, Notice, not_configured};
@@ -57,8 +60,13 @@ fn read_event(event: &Value, event_key: String) -> Notice {
             };
             (About::Reference(order.to_owned()), news)
         }
-        ("refund.processed" | "refund.failed" | "refund.created", _, Some(refund), _) => {
-            (by_payment(refund), News::Refund(refund_of(refund)))
+        ("refund.processed" | "refund.failed" | "refund.created", payment, Some(refund), _) => {
+            // What was never taken is let go, which is no refund of ours.
+            let news = match payment.is_some_and(never_captured) {
+                true => News::Other,
+                false => News::Refund(refund_of(refund)),
+            };
+            (by_payment(refund), news)
         }
         (kind, _, _, Some(dispute)) if kind.starts_with("payment.dispute.") => {
             let stands = match kind {
