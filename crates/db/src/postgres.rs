@@ -92,23 +92,24 @@ impl Postgres {
     pub(crate) async fn snapshot(&self) -> Result<Lease> {
         let lease = self.lease(true).await?;
         lease.begun.store(true, Ordering::Relaxed);
-        let begin =
-            "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL statement_timeout = 0";
+        // Whoever reads an export may be slow between two statements.
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL statement_timeout = 0; \
+             SET LOCAL idle_in_transaction_session_timeout = 0";
         lease.client()?.batch_execute(begin).await?;
         Ok(lease)
     }
 
     /// Runs what no transaction may hold, without a time limit.
     pub(crate) async fn by_itself(&self, sql: &str) -> Result<()> {
-        let mut lease = self.lease(false).await?;
+        let lease = self.lease(false).await?;
+        // Without its time limit, and whatever comes of this, it must not go back to the pool.
+        lease.begun.store(true, Ordering::Relaxed);
         let client = lease.client()?;
         // Behind PgBouncer a session is not ours to set, and has no limit of ours.
         if self.mode.prepared {
             client.batch_execute("SET statement_timeout = 0").await?;
         }
-        client.batch_execute(sql).await?;
-        lease.discard();
-        Ok(())
+        Ok(client.batch_execute(sql).await?)
     }
 
     /// The name of the database that was reached, whatever the URL says.
@@ -215,4 +216,29 @@ async fn applied(client: &Object) -> Result<Vec<migrate::Applied>, MigrateError>
         .iter()
         .map(|row| migrate::Applied::from_row(&Row::Postgres(row)))
         .collect::<Result<_>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_lost_its_time_limit_is_not_used_again() -> Result<()> {
+        let server = std::env::vars().find(|(key, _)| key == "CARTWRIGHT_TEST_POSTGRES");
+        let (_, server) = server.ok_or_else(|| DbError::other("no server: run ./test"))?;
+        let mut options = Options::new(server);
+        options.pool_size = 1;
+        let postgres = Postgres::connect(&options).await?;
+
+        assert!(postgres.by_itself("nonsense").await.is_err());
+
+        let show = "SELECT current_setting('statement_timeout')";
+        let limit = postgres
+            .lease(false)
+            .await?
+            .all::<String>(show, &[])
+            .await?;
+        assert_ne!(limit, ["0"]);
+        Ok(())
+    }
 }

@@ -10,6 +10,7 @@
 //! Statements of a transaction run in place: they are short. What may take long has a thread: reading, waiting
 //! for another process, the COMMIT and its fsync.
 
+mod migrations;
 mod readers;
 mod values;
 mod writer;
@@ -25,10 +26,9 @@ use tokio::sync::OwnedMutexGuard;
 
 pub(crate) use self::readers::{Readers, Snapshot};
 pub(crate) use self::values::cell;
-use self::values::{is_busy, numbered, rows};
+use self::values::{is_busy, numbered};
 pub(crate) use self::writer::Lease;
 use self::writer::{Committer, Writer};
-use crate::migrate::{self, MigrateError, Migration};
 use crate::stats::{Counted, Stats};
 use crate::{DbError, Options, PoolState, Result};
 
@@ -153,74 +153,6 @@ impl Sqlite {
         open(&self.path)?.prepare(&numbered(sql))?;
         Ok(())
     }
-
-    pub(crate) fn pending(
-        &self,
-        migrations: &[Migration],
-        run: &migrate::Run<'_>,
-    ) -> Result<Vec<String>, MigrateError> {
-        let conn = open(&self.path)?;
-        let pending = migrate::pending(migrations, &applied(&conn)?, run)?;
-        Ok(pending.iter().map(|m| m.name.to_owned()).collect())
-    }
-
-    /// One transaction for all: a failing migration leaves nothing behind, and two processes take turns.
-    pub(crate) fn migrate(
-        &self,
-        migrations: &[Migration],
-        run: &migrate::Run<'_>,
-    ) -> Result<Vec<String>, MigrateError> {
-        let mut conn = open(&self.path)?;
-        conn.busy_timeout(Duration::from_secs(60))
-            .map_err(DbError::from)?;
-        conn.pragma_update(None, "foreign_keys", false)
-            .map_err(DbError::from)?;
-        let tx = conn
-            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
-            .map_err(DbError::from)?;
-        tx.execute_batch(&migrate::expand(crate::Engine::Sqlite, migrate::TABLE))
-            .map_err(DbError::from)?;
-        let mut names = Vec::new();
-        for migration in migrate::pending(migrations, &applied(&tx)?, run)? {
-            let sql = migration.sql(crate::Engine::Sqlite);
-            tx.execute_batch(&migrate::expand(crate::Engine::Sqlite, sql))
-                .map_err(|e| migration.failed(e.into()))?;
-            let record = migration.record(run);
-            tx.execute(
-                &numbered(migrate::RECORD),
-                rusqlite::params_from_iter(&record),
-            )
-            .map_err(DbError::from)?;
-            names.push(migration.name.to_owned());
-        }
-        let broken: i64 = tx
-            .query_row("SELECT COUNT(*) FROM pragma_foreign_key_check", [], |row| {
-                row.get(0)
-            })
-            .map_err(DbError::from)?;
-        if broken > 0 {
-            return Err(DbError::other(format!(
-                "{broken} rows would point to nothing after the migration"
-            ))
-            .into());
-        }
-        tx.commit().map_err(DbError::from)?;
-        Ok(names)
-    }
-}
-
-fn applied(conn: &Connection) -> Result<Vec<migrate::Applied>, MigrateError> {
-    let exists: bool = conn
-        .query_row(
-            "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'schema_migrations')",
-            [],
-            |row| row.get(0),
-        )
-        .map_err(DbError::from)?;
-    if !exists {
-        return Ok(Vec::new());
-    }
-    Ok(rows(conn, migrate::APPLIED, &[])?)
 }
 
 /// A connection as this program wants it.

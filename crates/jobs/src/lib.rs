@@ -8,6 +8,7 @@
 //! Jobs are done one after the other, but for those of kinds that wait for strangers, such as mails: these have a lane
 //! of their own, or one mail server that says nothing would hold up all else.
 
+mod lanes;
 mod store;
 
 use std::collections::HashMap;
@@ -19,20 +20,15 @@ use std::time::{Duration, Instant};
 use db::{Db, DbError, Tx, transact};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tracing::Instrument;
 
+use lanes::Lane;
 use store::Kinds;
 
 /// How long a node may keep a job before another one takes it over.
 const LEASE: Duration = Duration::from_secs(60);
 /// Tries before a job is set aside.
 const TRIES: i64 = 10;
-/// So many jobs of the lane aside are done at once.
-const ASIDE: usize = 3;
-/// How often an idle runner looks for work of other nodes.
-const POLL: Duration = Duration::from_secs(1);
 
 /// A failure that no further try would mend: the job is set aside at once.
 #[derive(Debug)]
@@ -82,14 +78,6 @@ pub async fn forget(tx: &Tx, kind: &str, text: &str) -> Result<(), DbError> {
 /// What the database says.
 pub async fn sweep(tx: &Tx, before: i64, most: i64) -> Result<u64, DbError> {
     store::sweep(tx, before, most).await
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Lane {
-    All,
-    /// All but what has a lane of its own.
-    Common,
-    Aside,
 }
 
 /// Runs what is due.
@@ -172,36 +160,6 @@ impl Runner {
     {
         self.periods.push((kind, period));
         self.on(kind, move |(): ()| work())
-    }
-
-    /// Works until `stop` is done; jobs that have begun are finished first.
-    pub async fn run(self, stop: impl Future<Output = ()>) {
-        let (tell, told) = watch::channel(false);
-        let mut lanes = JoinSet::new();
-        lanes.spawn(self.clone().work(Lane::Common, told.clone()));
-        for _ in 0..ASIDE {
-            lanes.spawn(self.clone().work(Lane::Aside, told.clone()));
-        }
-        stop.await;
-        tell.send_replace(true);
-        while lanes.join_next().await.is_some() {}
-    }
-
-    async fn work(self, lane: Lane, mut stop: watch::Receiver<bool>) {
-        loop {
-            let idle = match self.run_next(lane).await {
-                Ok(found) => !found,
-                Err(error) => {
-                    tracing::warn!(%error, "the job queue cannot be read");
-                    true
-                }
-            };
-            let pause = if idle { POLL } else { Duration::ZERO };
-            tokio::select! {
-                _ = stop.wait_for(|stop| *stop) => return,
-                () = tokio::time::sleep(pause) => {}
-            }
-        }
     }
 
     /// Does all that is due now, and says how many jobs that were.

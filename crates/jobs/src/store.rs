@@ -19,7 +19,7 @@ const EXISTS: &str = "SELECT id FROM jobs WHERE unique_key = $1";
 const DUE: &str =
     "failed_at IS NULL AND run_at <= $1 AND (leased_until IS NULL OR leased_until < $1)";
 /// What PostgreSQL, which has several claimants at once, adds to a claim; SQLite has one writer.
-const PASS_OVER: [&str; 2] = ["", " FOR UPDATE SKIP LOCKED"];
+const PASS_OVER: &str = " FOR UPDATE SKIP LOCKED";
 // A job that took longer than its lease may be another node's by now: `attempts` tells.
 const DELETE: &str = "DELETE FROM jobs WHERE id = $1 AND attempts = $2";
 const POSTPONE: &str =
@@ -114,8 +114,8 @@ pub(crate) async fn claim(
 ) -> Result<Option<Job>, DbError> {
     let (condition, values) = kinds.condition(3);
     let pass_over = match db.engine() {
-        Engine::Sqlite => PASS_OVER[0],
-        Engine::Postgres => PASS_OVER[1],
+        Engine::Sqlite => "",
+        Engine::Postgres => PASS_OVER,
     };
     let sql = format!(
         "UPDATE jobs SET leased_until = $2, attempts = attempts + 1 WHERE id = (SELECT id FROM jobs

@@ -11,6 +11,9 @@ pub const MAX_UPLOAD: usize = 5 * 1024 * 1024;
 pub struct Email(String);
 
 impl Email {
+    /// Bytes of the longest that mail is delivered to (RFC 5321, 4.5.3.1.3).
+    pub const MOST: usize = 254;
+
     pub fn parse(text: &str) -> Option<Email> {
         let (local, domain) = text.rsplit_once('@')?;
         let local_ok = (1..=64).contains(&local.len())
@@ -30,7 +33,7 @@ impl Email {
         };
         let domain_ok =
             domain.len() <= 190 && domain.contains('.') && domain.split('.').all(label_ok);
-        (local_ok && domain_ok).then(|| Email(text.to_owned()))
+        (text.len() <= Self::MOST && local_ok && domain_ok).then(|| Email(text.to_owned()))
     }
 }
 

@@ -49,11 +49,6 @@ impl Lease {
             .ok_or_else(|| DbError::other("the transaction has ended"))
     }
 
-    /// Closes the connection instead of returning it to the pool.
-    pub(super) fn discard(&mut self) {
-        self.client.take().map(Object::take);
-    }
-
     /// Runs a statement; the first of a transaction travels behind its BEGIN.
     async fn run<T>(
         &self,

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -114,9 +114,12 @@ impl Readers {
     }
 
     pub(crate) async fn all<T: FromRow>(&self, sql: &str, args: &[Value]) -> Result<Vec<T>> {
-        let (sender, receiver) = oneshot::channel();
+        let (sender, mut receiver) = oneshot::channel();
         let (sql, args) = (sql.to_owned(), args.to_vec());
+        let begun = Arc::new(AtomicBool::new(false));
+        let begins = begun.clone();
         let work: Work = Box::new(move |conn| {
+            begins.store(true, Ordering::Release);
             if !sender.is_closed() {
                 let _ = sender.send(rows(conn, &sql, &args));
             }
@@ -127,11 +130,13 @@ impl Readers {
             .work
             .push_back(work);
         self.wake.notify_one();
-        // Reading has its own limit; this one is for waiting until a thread is free.
-        tokio::time::timeout(self.acquire_timeout + Duration::from_secs(10), receiver)
-            .await
-            .map_err(|_| DbError::unavailable("no reader was free"))?
-            .map_err(|_| DbError::unavailable("the database is closing"))?
+        let answer = match tokio::time::timeout(self.acquire_timeout, &mut receiver).await {
+            Ok(answer) => answer,
+            // Reading has its own limit; this one is for waiting until a thread is free.
+            Err(_) if begun.load(Ordering::Acquire) => receiver.await,
+            Err(_) => return Err(DbError::unavailable("no reader was free")),
+        };
+        answer.map_err(|_| DbError::unavailable("the database is closing"))?
     }
 }
 

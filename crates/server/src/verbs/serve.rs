@@ -7,6 +7,7 @@ use shop::{app::App, config::Config};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
+    time::Instant,
 };
 
 use crate::{
@@ -44,13 +45,17 @@ pub(super) async fn run(mut config: Config, json: bool) -> anyhow::Result<ExitCo
     });
     let background = tokio::spawn(shop::jobs(&app).run(stopped(stop.clone())));
     print_banner(&app, json).await?;
+    let end = tokio::spawn(end_of(stop.clone(), app.config.shutdown_timeout));
     listener.serve(stop).await;
+    // The same end for all: whoever stops the program waits that long and then kills it.
+    let end = end.await?;
     if let Some(beside) = beside {
-        let _ = tokio::time::timeout(app.config.shutdown_timeout, beside).await;
+        let _ = tokio::time::timeout_at(end, beside).await;
     }
     // A job that has begun is finished; the runner's own word for a job that broke is in the log.
-    let _ = tokio::time::timeout(app.config.shutdown_timeout, background).await;
-    app.traces.flush(FLUSH).await;
+    let background = tokio::time::timeout_at(end, background);
+    let left = end.saturating_duration_since(Instant::now());
+    let _ = tokio::join!(background, app.traces.flush(FLUSH.min(left)));
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }
@@ -76,6 +81,12 @@ fn stop_signal() -> io::Result<watch::Receiver<bool>> {
         }
     });
     Ok(receiver)
+}
+
+/// When all must have ended, once it is told to stop.
+async fn end_of(stop: watch::Receiver<bool>, patience: Duration) -> Instant {
+    stopped(stop).await;
+    Instant::now() + patience
 }
 
 async fn stopped(mut stop: watch::Receiver<bool>) {

@@ -39,6 +39,9 @@ pub(super) fn split_name(name: &str) -> (String, String) {
     (first.trim_end().to_owned(), last.to_owned())
 }
 
+/// Characters of the longest e-mail address or username.
+pub(super) const MOST_OF_NAME: usize = Email::MOST;
+
 /// What an e-mail address or a username is looked up by: neither cares for case.
 pub(crate) fn key(name: &str) -> String {
     name.trim().to_lowercase()

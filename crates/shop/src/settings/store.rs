@@ -13,6 +13,6 @@ pub(super) async fn add(tx: &Tx, key: &str, value: &str) -> db::Result<()> {
     Ok(())
 }
 
-pub(super) async fn value(conn: &Conn, key: &str) -> db::Result<String> {
-    conn.one(FIND, args![key]).await
+pub(super) async fn value(conn: &Conn, key: &str) -> db::Result<Option<String>> {
+    conn.optional(FIND, args![key]).await
 }

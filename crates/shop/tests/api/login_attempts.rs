@@ -345,4 +345,38 @@ both! {
         shop.clock.advance(60 * MINUTE);
         assert_eq!(sign_up(12, peer).await.status, 201);
     }
+
+    /// What does not compress is too long for an index of PostgreSQL.
+    async fn a_name_that_nobody_can_have_is_refused_where_it_stands(shop: TestShop) {
+        let admin = shop.admin().await;
+        let long = format!("a@{}", random_letters(6000));
+        for field in ["email", "username"] {
+            let body = json!({field: long, "password": PASSWORD});
+            let refused = shop.post(LOGIN).json(body).expect(400).await;
+            assert_eq!((refused.faulty(), &refused.json()["errors"][0]["code"]), (vec![field.to_owned()], &json!("max_length")));
+        }
+        let unlock = "/api/v1/admin/security/unlock/";
+        let refused = shop.post(unlock).by(&admin).json(json!({"email": long})).expect(400).await;
+        assert_eq!(refused.faulty(), ["email"]);
+        assert!(outcomes(&shop).await.iter().all(|(outcome, ..)| outcome == "succeeded"));
+
+        // The longest that is looked at.
+        let longest = format!("a@{}", random_letters(252));
+        assert_wrong(&try_anywhere(&shop, &longest, "wrong password").await);
+        shop.post(unlock).by(&admin).json(json!({"email": longest})).expect(200).await;
+        // Of the most bytes.
+        let wide: String = random_letters(252).chars().map(|c| char::from_u32(0x2_0000 + u32::from(c)).unwrap()).collect();
+        assert_wrong(&try_anywhere(&shop, &format!("a@{wide}"), "wrong password").await);
+    }
+}
+
+fn random_letters(many: usize) -> String {
+    let mut state = 88_172_645_463_325_252_u64;
+    let letter = |_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        char::from(b'a' + u8::try_from(state % 26).unwrap())
+    };
+    (0..many).map(letter).collect()
 }

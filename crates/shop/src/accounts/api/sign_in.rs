@@ -9,6 +9,7 @@ use super::wire::{
     EmailText, NewPasswordText, PasswordText, RegisteredOut, SignedInOut, TokensOut, Told,
     adjustments,
 };
+use crate::accounts::account::MOST_OF_NAME;
 use crate::accounts::attempts::known_device::{self, KnownDevice};
 use crate::accounts::log_in::{self, Given};
 use crate::accounts::register::{self, Registration};
@@ -20,6 +21,7 @@ use crate::http::extract::In;
 use crate::http::{WithHeader, created, ok};
 use crate::ids::UserId;
 use crate::input;
+use crate::values::Line;
 
 input! {
     /// Body of `POST auth/register/`.
@@ -102,8 +104,8 @@ pub(in crate::accounts) fn remember_device(
 input! {
     /// Body of `POST auth/login/`. Either of `email` and `username` is enough, and may hold either.
     pub(super) struct LoginIn {
-        pub email: Option<String>,
-        pub username: Option<String>,
+        pub email: Option<Line<MOST_OF_NAME>>,
+        pub username: Option<Line<MOST_OF_NAME>>,
         pub password: PasswordText,
         /// A code of your authenticator app or a recovery code, when the account has a second factor.
         #[also("otp_code", "totp")]
@@ -118,10 +120,8 @@ pub(super) async fn log_in(
     headers: HeaderMap,
     In(body): In<LoginIn>,
 ) -> Result<Response> {
-    let name = body
-        .email
-        .filter(|email| !email.trim().is_empty())
-        .or(body.username);
+    let [email, username] = [body.email, body.username].map(|name| name.map(String::from));
+    let name = email.filter(|email| !email.is_empty()).or(username);
     let given = Given {
         name,
         password: body.password.0,

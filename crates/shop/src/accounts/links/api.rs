@@ -107,7 +107,7 @@ async fn verify_by_link(
     let live = async {
         let token = LinkToken::parse(&token)?;
         let conn = app.db.read().await?;
-        find(&conn, &token, &verify_email::PURPOSES, app.clock.now()).await
+        find(&conn, &token, verify_email::PURPOSES, app.clock.now()).await
     };
     Ok(match live.await {
         Ok(_) => page(StatusCode::OK, "Confirm your email address", CONFIRM_FORM),
@@ -215,7 +215,7 @@ async fn show_reset_form(State(app): State<App>, PathText(token): PathText) -> R
     let live = async {
         let token = LinkToken::parse(&token)?;
         let conn = app.db.read().await?;
-        find(&conn, &token, &reset_password::PURPOSES, app.clock.now()).await
+        find(&conn, &token, reset_password::PURPOSES, app.clock.now()).await
     };
     match live.await {
         Ok(_) => Ok(page(StatusCode::OK, RESET_TITLE, RESET_FORM)),

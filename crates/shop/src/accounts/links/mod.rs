@@ -46,6 +46,9 @@ crate::words! {
     }
 }
 
+/// What a link may be for at one place.
+type Purposes = (Purpose, Option<Purpose>);
+
 impl Purpose {
     fn lifetime(self) -> Duration {
         match self {
@@ -86,7 +89,7 @@ impl LinkToken {
 
 /// # Errors
 /// `token_used_or_expired`
-async fn find(conn: &Conn, token: &LinkToken, of: &[Purpose; 2], now: Time) -> Result<Link> {
+async fn find(conn: &Conn, token: &LinkToken, of: Purposes, now: Time) -> Result<Link> {
     store::find_link(conn, token, of, now)
         .await?
         .ok_or_else(gone)
@@ -96,7 +99,7 @@ async fn find(conn: &Conn, token: &LinkToken, of: &[Purpose; 2], now: Time) -> R
 ///
 /// # Errors
 /// `token_used_or_expired`, also when a twin of this request was first.
-async fn use_up(tx: &Tx, token: &LinkToken, of: &[Purpose; 2], now: Time) -> Result<Link> {
+async fn use_up(tx: &Tx, token: &LinkToken, of: Purposes, now: Time) -> Result<Link> {
     store::use_link(tx, token, of, now).await?.ok_or_else(gone)
 }
 

@@ -6,7 +6,7 @@
 use db::Tx;
 use serde_json::json;
 
-use super::{Link, LinkToken, Purpose, end_links, find, gone, store, use_up};
+use super::{Link, LinkToken, Purpose, Purposes, end_links, find, gone, store, use_up};
 use crate::accounts::account::fault;
 use crate::accounts::change_password::new_password_faults;
 use crate::accounts::{self, attempts, second_factor};
@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::mail::{self, Letter, Template};
 use crate::transact;
 
-pub(super) const PURPOSES: [Purpose; 2] = [Purpose::ResetPassword, Purpose::ResetPassword];
+pub(super) const PURPOSES: Purposes = (Purpose::ResetPassword, None);
 
 /// What the link and the form said, as it came.
 #[derive(Default)]
@@ -42,7 +42,7 @@ pub(super) async fn reset_password(app: &App, reset: &PasswordReset) -> Result<(
     let token = LinkToken::parse(text)?;
     // Looked at first: nothing is hashed for a token that is none.
     let conn = app.db.read().await?;
-    let link = find(&conn, &token, &PURPOSES, app.clock.now()).await?;
+    let link = find(&conn, &token, PURPOSES, app.clock.now()).await?;
     let account = accounts::store::account(&conn, link.user_id).await?;
     drop(conn);
     let faults = new_password_faults(app, &account, reset.new.as_deref(), &reset.repeated);
@@ -52,7 +52,7 @@ pub(super) async fn reset_password(app: &App, reset: &PasswordReset) -> Result<(
     let hash = app.accounts.hasher.hash(new).await?;
     let now = app.clock.now();
     let user = transact!(app.db, tx => {
-        let link = use_up(tx, &token, &PURPOSES, now).await?;
+        let link = use_up(tx, &token, PURPOSES, now).await?;
         set(app, tx, &link, &hash, now).await?;
         Ok(link.user_id)
     })?;

@@ -2,7 +2,7 @@
 
 use db::{Conn, Tx, args};
 
-use super::{Link, LinkToken, Purpose};
+use super::{Link, LinkToken, Purpose, Purposes};
 use crate::accounts::account::key;
 use crate::caller::Client;
 use crate::clock::Time;
@@ -144,20 +144,20 @@ const USE_LINK: &str = "\
 pub(super) async fn find_link(
     conn: &Conn,
     token: &LinkToken,
-    of: &[Purpose; 2],
+    of: Purposes,
     now: Time,
 ) -> Result<Option<Link>> {
-    let args = args![token.0.hash(), of[0], of[1], now];
+    let args = args![token.0.hash(), of.0, of.1, now];
     Ok(conn.optional(FIND_LINK, args).await?)
 }
 
 pub(super) async fn use_link(
     tx: &Tx,
     token: &LinkToken,
-    of: &[Purpose; 2],
+    of: Purposes,
     now: Time,
 ) -> Result<Option<Link>> {
-    let args = args![token.0.hash(), of[0], of[1], now];
+    let args = args![token.0.hash(), of.0, of.1, now];
     Ok(tx.optional(USE_LINK, args).await?)
 }
 

@@ -3,7 +3,7 @@
 use db::Tx;
 use serde_json::json;
 
-use super::{LinkToken, Purpose, end_links, gone, store, use_up};
+use super::{LinkToken, Purpose, Purposes, end_links, gone, store, use_up};
 use crate::accounts::log_in::SignedIn;
 use crate::accounts::second_factor;
 use crate::accounts::sign_in::open_session;
@@ -16,7 +16,7 @@ use crate::ids::UserId;
 use crate::mail::{self, Letter, Template};
 use crate::transact;
 
-pub(super) const PURPOSES: [Purpose; 2] = [Purpose::VerifyEmail, Purpose::ChangeEmail];
+pub(super) const PURPOSES: Purposes = (Purpose::VerifyEmail, Some(Purpose::ChangeEmail));
 
 /// Uses the link up and signs its owner in.
 ///
@@ -68,7 +68,7 @@ async fn confirm(app: &App, tx: &Tx, token: &LinkToken, now: Time) -> Result<Use
 }
 
 async fn prove(tx: &Tx, token: &LinkToken, now: Time) -> Result<UserId> {
-    let link = use_up(tx, token, &PURPOSES, now).await?;
+    let link = use_up(tx, token, PURPOSES, now).await?;
     let user = link.user_id;
     if link.purpose == Purpose::VerifyEmail {
         if !store::verify_email(tx, &link, now).await? {

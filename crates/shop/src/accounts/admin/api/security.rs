@@ -7,7 +7,7 @@ use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::accounts::account;
+use crate::accounts::account::{self, MOST_OF_NAME};
 use crate::accounts::admin::store::{self, AttemptFilter, AttemptRow};
 use crate::accounts::admin::unlock::{self, Locked};
 use crate::accounts::attempts::Outcome;
@@ -21,6 +21,7 @@ use crate::http::extract::{In, Query, Since, Until};
 use crate::http::ok;
 use crate::ids::{LoginAttemptId, SessionId, UserId};
 use crate::paging::Paging;
+use crate::values::Line;
 use crate::{input, query};
 
 query! {
@@ -85,7 +86,7 @@ input! {
     /// Body of `POST admin/security/unlock/`: one of the two.
     pub(super) struct UnlockIn {
         /// Of an account, or what was typed for one; a username will do.
-        email: Option<String>,
+        email: Option<Line<MOST_OF_NAME>>,
         ip_address: Option<String>,
     }
 }
@@ -95,11 +96,9 @@ pub(super) async fn unlock(
     admin: Admin,
     In(body): In<UnlockIn>,
 ) -> Result<Response> {
-    let given = |text: Option<String>| {
-        text.map(|text| text.trim().to_owned())
-            .filter(|text| !text.is_empty())
-    };
-    let locked = match (given(body.email), given(body.ip_address)) {
+    let given = |text: String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    let name = body.email.map(String::from).and_then(given);
+    let locked = match (name, body.ip_address.and_then(given)) {
         (Some(name), None) => Locked::Account(name),
         (None, Some(ip)) => Locked::Address(parse_address(&ip)?),
         _ => {
