@@ -45,6 +45,7 @@ pub const ALL: &[Migration] = &[
     each!("0018_ledger"),
     both!("0019_image_url"),
     both!("0020_late_refunds"),
+    each!("0021_product_facts"),
 ];
 
 #[cfg(test)]

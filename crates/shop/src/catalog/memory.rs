@@ -152,14 +152,12 @@ impl Snapshot {
             let lag = now.since(at);
             let unmoved = app.db.marks().nothing_changed(since)
                 && (app.config.database_read_url.is_none() || lag < COUNTED);
-            if unmoved
-                || lag
-                    < if facets.approximate {
-                        ESTIMATED
-                    } else {
-                        COUNTED
-                    }
-            {
+            let good_for = if facets.approximate {
+                ESTIMATED
+            } else {
+                COUNTED
+            };
+            if unmoved || lag < good_for {
                 return Ok(facets);
             }
         }

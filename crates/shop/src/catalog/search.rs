@@ -108,8 +108,11 @@ impl Matching {
     }
 
     /// The ways to match, from the best to the weakest; each lets through all that those before it do. `similar`
-    /// has for each word others that may have been meant.
+    /// has for each word others that may have been meant. Without a word there is one, which nothing matches.
     pub(super) fn ways(engine: Engine, words: &[String], similar: &[Vec<String>]) -> Vec<Self> {
+        if words.is_empty() {
+            return vec![Self::anywhere(engine, words)];
+        }
         let mut ways = vec![
             Matching(in_title(engine, words, &[], "")),
             Matching(in_title(engine, words, &[], "*")),

@@ -153,29 +153,82 @@ both! {
 
     async fn facets_of_very_many_are_estimated(shop: TestShop) {
         let admin = shop.admin().await;
-        for name in ["Odd", "Even"] {
+        for name in ["First", "Second", "Third"] {
             shop.post("/api/v1/categories/").by(&admin).json(json!({"name": name})).expect(201).await;
         }
+        // One category after the other, the cheap ones first, as shops import them.
         let tx = shop.app.db.begin().await.unwrap();
         let many = "INSERT INTO products (name, slug, category_id, price_minor, created_at, updated_at)
-          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10500)
-          SELECT 'P', CAST(i AS TEXT), 1 + i % 2, 100 + i % 4, 0, 0 FROM n";
+          WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 11999)
+          SELECT 'P', CAST(i AS TEXT), 1 + i / 4000, 100 + i, 0, 0 FROM n";
         tx.execute(many, &[]).await.unwrap();
         tx.execute("UPDATE generations SET value = value + 1 WHERE area = 'catalog'", &[]).await.unwrap();
         tx.commit().await.unwrap();
         shop.clock.advance(std::time::Duration::from_secs(1));
 
-        let page = list(&shop, "facets=1").await;
-
-        let facets = &page["facets"];
-        assert_eq!((&page["count"], &facets["approximate"]), (&json!(10_500), &json!(true)));
-        let categories = facets["category"].as_array().unwrap();
-        assert_eq!(categories.len(), 2);
-        for category in categories {
-            let count = category["count"].as_i64().unwrap();
-            assert!((5_000..=5_500).contains(&count), "{count} of 5250");
+        for (query, all) in [("", 12_000), ("min_price=2&", 11_900), ("max_price=121&", 12_000)] {
+            let page = list(&shop, &format!("{query}facets=1")).await;
+            let facets = &page["facets"];
+            assert_eq!((&page["count"], &facets["approximate"]), (&json!(all), &json!(true)), "{query}");
+            let categories = facets["category"].as_array().unwrap();
+            let counts: Vec<i64> = categories.iter().map(|category| category["count"].as_i64().unwrap()).collect();
+            assert!(counts.len() == 3 && counts.iter().all(|count| (3_600..=4_400).contains(count)), "{query}: {counts:?}");
+            let ranges = facets["price"].as_array().unwrap();
+            let sum: i64 = ranges.iter().map(|range| range["count"].as_i64().unwrap()).sum();
+            assert!((all - 10..=all).contains(&sum), "{query}: {sum}");
+            let highest = ranges.last().unwrap()["max"].as_str().unwrap();
+            assert!(highest > "119" && highest < "122", "{query}: {highest}");
+            assert_eq!(facets["availability"], json!({"in_stock": 0, "out_of_stock": all}), "{query}");
         }
-        assert_eq!(facets["availability"], json!({"in_stock": 0, "out_of_stock": 10_500}));
+    }
+
+    async fn facts_follow_whoever_writes(shop: TestShop) {
+        let admin = shop.admin().await;
+        let facts = async || -> Vec<(i64, i64, bool, bool, bool)> {
+            shop.clock.advance(std::time::Duration::from_secs(1));
+            let all = "SELECT id, price_minor, is_active, is_featured, in_stock FROM product_facts ORDER BY id";
+            shop.app.db.read().await.unwrap().all(all, &[]).await.unwrap()
+        };
+        let body = json!({"name": "Shirt", "options": [{"name": "Size", "values": ["S", "M"]}], "variants": [
+            {"options": ["S"], "price": "2.00", "stock": 1}, {"options": ["M"], "price": "3.00", "stock": 0},
+        ]});
+        let shirt = shop.post(PRODUCTS).by(&admin).json(body).expect(201).await.json();
+        let id = shirt["id"].as_i64().unwrap();
+        let variant = |at: usize| shirt["variants"][at]["id"].clone();
+        assert_eq!(facts().await, [(id, 200, true, false, true)]);
+        let path = format!("{PRODUCTS}{id}/");
+        let change = async |body: Value| drop(shop.patch(&path).by(&admin).json(body).expect(200).await);
+        change(json!({"is_featured": true, "variants": [
+            {"id": variant(0), "price": "2.50", "stock": 0}, {"id": variant(1), "stock": 5},
+        ]})).await;
+        assert_eq!(facts().await, [(id, 250, true, true, true)]);
+        // What is hidden is not for sale.
+        change(json!({"variants": [{"id": variant(0)}, {"id": variant(1), "is_active": false}]})).await;
+        assert_eq!(facts().await, [(id, 250, true, true, false)]);
+        change(json!({"variants": [{"id": variant(0)}, {"id": variant(1), "is_active": true}]})).await;
+        assert_eq!(facts().await, [(id, 250, true, true, true)]);
+        change(json!({"variants": [{"id": variant(0)}]})).await;
+        assert_eq!(facts().await, [(id, 250, true, true, false)]);
+        change(json!({"stock": 3, "is_active": false})).await;
+        assert_eq!(facts().await, [(id, 250, false, true, true)]);
+        shop.delete(&path).by(&admin).expect(204).await;
+        assert_eq!(facts().await, []);
+    }
+
+    async fn the_last_piece_leaves_the_facets(shop: TestShop) {
+        let admin = shop.admin().await;
+        let ada = shop.customer("ada").await;
+        let mug = shop.product_with(&admin, json!({"name": "Mug", "price": "1.00", "stock": 1})).await;
+        let stock = async || {
+            shop.clock.advance(std::time::Duration::from_secs(1));
+            list(&shop, "search=mug&facets=1").await["facets"]["availability"].clone()
+        };
+        assert_eq!(stock().await, json!({"in_stock": 1, "out_of_stock": 0}));
+        shop.post("/api/v1/cart/items/").by(&ada).json(json!({"product_id": mug.id, "quantity": 1})).expect(201).await;
+        let order = shop.post("/api/v1/orders/").by(&ada).json(json!({"shipping_address": "1 Main Street"})).expect(201).await.json();
+        assert_eq!(stock().await, json!({"in_stock": 0, "out_of_stock": 1}));
+        shop.post(&format!("/api/v1/orders/{}/cancel/", order["id"])).by(&ada).json(json!({})).expect(200).await;
+        assert_eq!(stock().await, json!({"in_stock": 1, "out_of_stock": 0}));
     }
 
     /// IN-03

@@ -48,20 +48,26 @@ pub(super) async fn list_products(
         filter.categories = Some(catalog.tree.subtree(category));
     }
     let conn = app.db.replica().await?;
-    let ways = match listing.search {
-        Some(text) => ways(app, &conn, text).await?,
-        None => Vec::new(),
-    };
-    filter.search = ways.last().cloned();
     let view = View {
         app,
         catalog: &catalog,
         conn: &conn,
     };
-    let count = match paging.wants_count() || listing.facets {
-        true => view.count(&filter).await?,
-        false => 0,
+    let words = listing.search.map(search::words_of_query);
+    let mut ways = match &words {
+        Some(words) => Matching::ways(app.db.engine(), words, &[]),
+        None => Vec::new(),
     };
+    filter.search = ways.last().cloned();
+    let mut found = view.found(&filter, paging, listing.facets).await?;
+    if let Some(words) = &words
+        && let Some(similar) = view.similar(words, &filter, found.count).await?
+    {
+        ways = Matching::ways(app.db.engine(), words, &similar);
+        filter.search = ways.last().cloned();
+        found = view.found(&filter, paging, listing.facets).await?;
+    }
+    let count = found.count.unwrap_or(0);
     let page = if !is_ordered && ways.len() > 1 {
         view.best_first(&filter, &ways, paging, count).await?
     } else {
@@ -70,25 +76,7 @@ pub(super) async fn list_products(
             sort.iter().map(|key| key_of(product, key)).collect()
         })?
     };
-    let facets = match listing.facets {
-        true => Some(facets(app, &conn, &catalog, &filter, count).await?),
-        false => None,
-    };
-    Ok((page, facets))
-}
-
-/// The ways in which products may match, the best first; one that nothing matches where there is no word.
-async fn ways(app: &App, conn: &Conn, text: &str) -> Result<Vec<Matching>> {
-    let (engine, words) = (app.db.engine(), search::words_of_query(text));
-    let anywhere = Matching::anywhere(engine, &words);
-    if words.is_empty() {
-        return Ok(vec![anywhere]);
-    }
-    let similar = match store::is_rare(conn, engine, &anywhere, FEW).await? {
-        true => spelling::similar(conn, &words).await?,
-        false => Vec::new(),
-    };
-    Ok(Matching::ways(engine, &words, &similar))
+    Ok((page, found.facets))
 }
 
 /// What a list is made from.
@@ -98,7 +86,58 @@ struct View<'a> {
     conn: &'a Conn,
 }
 
+/// What is known of a whole list, as far as somebody asks for it.
+struct Found {
+    count: Option<i64>,
+    facets: Option<Arc<Facets>>,
+}
+
 impl View<'_> {
+    async fn found(&self, filter: &Filter, paging: &Paging, with_facets: bool) -> Result<Found> {
+        let facets = match with_facets {
+            true => Some(
+                facets(
+                    self.app,
+                    self.conn,
+                    self.catalog,
+                    filter,
+                    self.count(filter),
+                )
+                .await?,
+            ),
+            false => None,
+        };
+        let count = match &facets {
+            Some(facets) if !facets.approximate => Some(facets.count),
+            None if !paging.wants_count() => None,
+            _ => Some(self.count(filter).await?),
+        };
+        Ok(Found { count, facets })
+    }
+
+    /// For each word those that may have been meant, where some are and few products have what was typed.
+    async fn similar(
+        &self,
+        words: &[String],
+        filter: &Filter,
+        found: Option<i64>,
+    ) -> Result<Option<Vec<Vec<String>>>> {
+        let Some(matching) = &filter.search else {
+            return Ok(None);
+        };
+        if words.is_empty() || found.is_some_and(|count| count >= FEW) {
+            return Ok(None);
+        }
+        if !store::is_rare(self.conn, self.app.db.engine(), matching, FEW).await? {
+            return Ok(None);
+        }
+        let similar = spelling::similar(self.conn, words).await?;
+        Ok(similar
+            .iter()
+            .any(|words| !words.is_empty())
+            .then_some(similar))
+    }
+
     async fn count(&self, filter: &Filter) -> Result<i64> {
         let engine = self.app.db.engine();
         let name = store::identity(engine, filter);

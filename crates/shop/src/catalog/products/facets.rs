@@ -15,8 +15,8 @@ use crate::ids::CategoryId;
 
 /// Up to so many hits every count is exact; of more, the counts are those of a part of them, scaled.
 pub(super) const EXACT: usize = 10_000;
-/// How many hits that part has where it is known before that there are more.
-const PART: usize = 2_000;
+/// How many hits that part has.
+const PART: i64 = 5_000;
 const MAX_CATEGORIES: usize = 100;
 /// Round prices between ranges.
 const MAX_BOUNDS: usize = 7;
@@ -24,6 +24,8 @@ const MAX_BOUNDS: usize = 7;
 #[derive(Debug)]
 pub(crate) struct Facets {
     pub(in crate::catalog) approximate: bool,
+    /// Of how many products; an estimate may be older than the count of the list.
+    pub(super) count: i64,
     /// Those that hits stand in or below, with the most hits first.
     pub(super) categories: Vec<(Category, i64)>,
     pub(super) prices: Vec<PriceRange>,
@@ -104,30 +106,35 @@ impl FacetsOut {
     }
 }
 
-/// Of the products that `filter` lets through, `count` of them.
+/// Of the products that `filter` lets through; `count` says how many they are when they are too many to be read.
 pub(super) async fn facets(
     app: &App,
     conn: &Conn,
     catalog: &Snapshot,
     filter: &Filter,
-    count: i64,
+    count: impl Future<Output = Result<i64>>,
 ) -> Result<Arc<Facets>> {
-    let name = store::identity(app.db.engine(), filter);
+    let engine = app.db.engine();
+    let name = store::identity(engine, filter);
     catalog
         .facets(app, name, async {
-            let known_as_many = usize::try_from(count).is_ok_and(|count| count > EXACT);
-            let most = if known_as_many { PART } else { EXACT + 1 };
-            let hits = store::hits(conn, app.db.engine(), filter, most).await?;
-            Ok(of(&hits, hits.len() == most, count, catalog))
+            let all = store::hits(conn, engine, filter, EXACT + 1).await?;
+            if all.len() <= EXACT {
+                return Ok(of(&all, None, catalog));
+            }
+            let count = count.await?;
+            let part = store::sample(conn, engine, filter, (PART, count)).await?;
+            Ok(of(&part, Some(count), catalog))
         })
         .await
 }
 
-fn of(hits: &[Hit], approximate: bool, count: i64, catalog: &Snapshot) -> Facets {
+/// Of these hits, or of so many of which they are a part.
+fn of(hits: &[Hit], part_of: Option<i64>, catalog: &Snapshot) -> Facets {
     let seen = i64::try_from(hits.len()).unwrap_or(i64::MAX);
-    let whole = |part: i64| match approximate {
-        true => part.saturating_mul(count.max(seen)) / seen,
-        false => part,
+    let whole = |some: i64| match part_of {
+        Some(count) => some.saturating_mul(count.max(seen)) / seen.max(1),
+        None => some,
     };
     let mut own: HashMap<CategoryId, i64> = HashMap::new();
     for category in hits.iter().filter_map(|hit| hit.category_id) {
@@ -148,7 +155,8 @@ fn of(hits: &[Hit], approximate: bool, count: i64, catalog: &Snapshot) -> Facets
     let in_stock = hits.iter().filter(|hit| hit.in_stock).count();
     let in_stock = i64::try_from(in_stock).unwrap_or(seen);
     Facets {
-        approximate,
+        approximate: part_of.is_some(),
+        count: part_of.unwrap_or(seen),
         categories,
         prices,
         in_stock: whole(in_stock),

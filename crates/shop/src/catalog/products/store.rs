@@ -11,7 +11,7 @@ use db::{Conn, Engine, Select, Value};
 
 pub(in crate::catalog) use filtered::filtered;
 pub(super) use filtered::identity;
-use filtered::walked;
+use filtered::{facts, walked};
 use search::search_table;
 pub(super) use search::{forget_words, is_rare, learn_words};
 pub(super) use write::{
@@ -34,12 +34,14 @@ const SHOW: &str = "SELECT p.id, p.name, p.slug, p.description, p.category_id, c
     c.slug AS category_slug, p.image_url, p.is_active, p.is_featured, p.price_minor AS lowest_price, p.created_at, p.updated_at,
     v.id AS variant_id, v.sku, v.title, v.options AS choices, v.price_minor, v.image_id, v.is_active AS variant_active,
     (SELECT CAST(COALESCE(SUM(s.on_hand - s.reserved), 0) AS BIGINT) FROM stock_items s WHERE s.variant_id = v.id) AS stock
-  FROM (SELECT p.id FROM products p";
+  FROM (SELECT p.id";
 
 const SHOWN: &str = ") page
   JOIN products p ON p.id = page.id
   JOIN variants v ON v.product_id = p.id
   LEFT JOIN categories c ON c.id = p.category_id";
+
+const OF_ALL: &str = " FROM products p";
 
 const LIST_OPTIONS: &str = "SELECT product_id, name, choices FROM product_options";
 
@@ -71,25 +73,30 @@ pub(in crate::catalog) fn statements_of(engine: Engine) -> Vec<String> {
         SortKey::number("p.price_minor").desc(),
         super::filter::BY_ID,
     ];
-    let page = shown(filtered(engine, SHOW, &all).window(1, 0), &sort);
+    let page = shown(products(engine, &all).window(1, 0), &sort);
+    let newest = newest(engine, &all, Some(ProductId(1)), (1, 0)).then(SHOWN, []);
     let count = filtered(engine, COUNT, &all);
-    let hits = filtered(engine, HITS, &all);
-    vec![
-        hits.sql().into(),
+    let sampled = facts(engine, HIT, &all).filter(SAMPLED, [1.into()]);
+    let mut all = vec![
         search.few.into(),
-        search.forget.into(),
         search.learn.into(),
         page.sql().into(),
+        newest.sql().into(),
         count.sql().into(),
-    ]
+        facts(engine, "SELECT COUNT(*)", &all).sql().into(),
+        sampled.sql().into(),
+    ];
+    all.extend(search.forget.map(str::to_owned));
+    all
 }
 
 const COUNT: &str = "SELECT COUNT(*) FROM products p";
 
-const HITS: &str = "SELECT p.category_id, p.price_minor,
-    EXISTS (SELECT 1 FROM variants v JOIN stock_items s ON s.variant_id = v.id
-      WHERE v.product_id = p.id AND v.is_active = TRUE AND s.on_hand > s.reserved) AS in_stock
-  FROM products p";
+const HIT: &str = "SELECT p.category_id, p.price_minor, p.in_stock";
+
+// Evenly, whatever the order in which products came: multiples of the golden section do not gather anywhere.
+const SAMPLED: &str = "((p.id % 1048576) * 2654435769) % 4294967296 < ?";
+const ALL_OF_THEM: i64 = 1 << 32;
 
 db::record! {
     /// What facets are made of.
@@ -135,7 +142,7 @@ pub(super) async fn list_products(
     paging: &Paging,
 ) -> Result<Vec<Product>> {
     let page = windowed(
-        filtered(engine, SHOW, &walked(engine, filter, sort)),
+        products(engine, &walked(engine, filter, sort)),
         sort,
         paging,
     )?;
@@ -149,7 +156,7 @@ pub(super) async fn top_products(
     sort: &[SortKey],
     limit: i64,
 ) -> Result<Vec<Product>> {
-    let page = filtered(engine, SHOW, filter)
+    let page = products(engine, filter)
         .order(&columns(sort))
         .window(limit, 0);
     read(conn, shown(page, sort)).await
@@ -160,7 +167,7 @@ pub(super) async fn find_product(conn: &Conn, key: &Key) -> Result<Option<Produc
         Key::Id(id) => ("p.id = ?", Value::from(*id)),
         Key::Name(slug) => ("p.slug = ?", Value::from(slug)),
     };
-    let found = Select::new(SHOW)
+    let found = Select::new(&format!("{SHOW}{OF_ALL}"))
         .filter(column, [value])
         .then(SHOWN, [])
         .order("v.position, v.id");
@@ -173,14 +180,27 @@ pub(super) async fn next_products(
     engine: Engine,
     filter: &Filter,
     after: Option<ProductId>,
-    (limit, skip): (i64, i64),
+    window: (i64, i64),
 ) -> Result<Vec<Product>> {
-    let sort = [super::filter::BY_ID.desc()];
-    let page = filtered(engine, SHOW, filter)
-        .filter_some("p.id < ?", after)
-        .order(&columns(&sort))
-        .window(limit, skip);
-    read(conn, shown(page, &sort)).await
+    let page = newest(engine, filter, after, window);
+    read(conn, shown(page, &[super::filter::BY_ID.desc()])).await
+}
+
+/// A page of what is searched for; SQLite finds it in this order, and stops when the page is full.
+fn newest(
+    engine: Engine,
+    filter: &Filter,
+    after: Option<ProductId>,
+    (limit, skip): (i64, i64),
+) -> Select {
+    let id = match engine {
+        Engine::Sqlite => "product_search.rowid",
+        Engine::Postgres => "p.id",
+    };
+    facts(engine, SHOW, filter)
+        .filter_some(&format!("{id} < ?"), after)
+        .order(&format!("{id} DESC"))
+        .window(limit, skip)
 }
 
 /// Up to `limit` of those that a filter lets through.
@@ -191,14 +211,32 @@ pub(super) async fn hits(
     limit: usize,
 ) -> Result<Vec<Hit>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    Ok(filtered(engine, HITS, filter)
+    Ok(facts(engine, HIT, filter)
         .window(limit, 0)
         .all(conn)
         .await?)
 }
 
+/// About `part` of the `count` that a filter lets through, from everywhere among them.
+pub(super) async fn sample(
+    conn: &Conn,
+    engine: Engine,
+    filter: &Filter,
+    (part, count): (i64, i64),
+) -> Result<Vec<Hit>> {
+    let below = ALL_OF_THEM / count.max(1) * part;
+    Ok(facts(engine, HIT, filter)
+        .filter(SAMPLED, [below.into()])
+        .all(conn)
+        .await?)
+}
+
 pub(super) async fn count_products(conn: &Conn, engine: Engine, filter: &Filter) -> Result<i64> {
-    Ok(filtered(engine, COUNT, filter).one(conn).await?)
+    let count = match filter.search {
+        Some(_) => facts(engine, "SELECT COUNT(*)", filter),
+        None => filtered(engine, COUNT, filter),
+    };
+    Ok(count.one(conn).await?)
 }
 
 db::record! {
@@ -231,6 +269,10 @@ pub(super) async fn known_skus(
         .into_iter()
         .map(|known| (known.sku.clone(), known))
         .collect())
+}
+
+fn products(engine: Engine, filter: &Filter) -> Select {
+    filtered(engine, &format!("{SHOW}{OF_ALL}"), filter)
 }
 
 fn shown(page: Select, sort: &[SortKey]) -> Select {

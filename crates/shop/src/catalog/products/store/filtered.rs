@@ -10,18 +10,39 @@ use crate::catalog::search::Matching;
 use crate::ids::CategoryId;
 use crate::paging::{SortKey, padded};
 
-pub(crate) fn filtered(engine: Engine, head: &str, filter: &Filter) -> Select {
-    // OFFSET keeps PostgreSQL from making a join of it, so that a page ends as soon as it is full.
-    const STOCK: &str = "EXISTS (SELECT 1 FROM variants v JOIN stock_items s ON s.variant_id = v.id
-      WHERE v.product_id = p.id AND v.is_active = TRUE AND s.on_hand > s.reserved
-      LIMIT 1 OFFSET 0)";
-    const BELOW: &str = "(SELECT CAST(COALESCE(SUM(s.on_hand - s.reserved), 0) AS BIGINT) FROM variants v
-      JOIN stock_items s ON s.variant_id = v.id WHERE v.product_id = p.id AND v.is_active = TRUE) < ?";
-    // Only they can be below it: found by going through one narrow table, not the catalog.
-    const MAY_BE_BELOW: &str = "p.id IN (SELECT product_id FROM variants WHERE is_active = FALSE
-      UNION ALL SELECT w.product_id FROM stock_items t JOIN variants w ON w.id = t.variant_id
-        WHERE t.on_hand - t.reserved < ?)";
-    let mut select = Select::new(head);
+// OFFSET keeps PostgreSQL from making a join of it, so that a page ends as soon as it is full.
+const STOCK: &str = "EXISTS (SELECT 1 FROM variants v JOIN stock_items s ON s.variant_id = v.id
+  WHERE v.product_id = p.id AND v.is_active = TRUE AND s.on_hand > s.reserved
+  LIMIT 1 OFFSET 0)";
+
+const BELOW: &str =
+    "(SELECT CAST(COALESCE(SUM(s.on_hand - s.reserved), 0) AS BIGINT) FROM variants v
+  JOIN stock_items s ON s.variant_id = v.id WHERE v.product_id = p.id AND v.is_active = TRUE) < ?";
+
+// Only they can be below it: found by going through one narrow table, not the catalog.
+const MAY_BE_BELOW: &str = "p.id IN (SELECT product_id FROM variants WHERE is_active = FALSE
+  UNION ALL SELECT w.product_id FROM stock_items t JOIN variants w ON w.id = t.variant_id
+    WHERE t.on_hand - t.reserved < ?)";
+
+/// `head` names `products p`.
+pub(in crate::catalog) fn filtered(engine: Engine, head: &str, filter: &Filter) -> Select {
+    let matches = search_table(engine).matches;
+    conditions(Select::new(head), filter, STOCK, matches)
+}
+
+/// `select` from the facts of those that a filter lets through. Where words are searched for they are read as they are
+/// found; else from the index that fits.
+pub(super) fn facts(engine: Engine, select: &str, filter: &Filter) -> Select {
+    let search = search_table(engine);
+    let from = match filter.search {
+        Some(_) => search.facts,
+        None => "product_facts p",
+    };
+    let head = Select::new(&format!("{select} FROM {from}"));
+    conditions(head, filter, "p.in_stock = TRUE", search.fact_matches)
+}
+
+fn conditions(mut select: Select, filter: &Filter, stock: &str, matches: &str) -> Select {
     match filter.is_active {
         Some(true) => select = select.filter("p.is_active = TRUE", []),
         Some(false) => select = select.filter("p.is_active = FALSE", []),
@@ -52,8 +73,8 @@ pub(crate) fn filtered(engine: Engine, head: &str, filter: &Filter) -> Select {
         .filter_some(&format!("{price} >= ?"), filter.min_price)
         .filter_some(&format!("{price} <= ?"), filter.max_price);
     match filter.in_stock {
-        Some(true) => select = select.filter(STOCK, []),
-        Some(false) => select = select.filter(&format!("NOT {STOCK}"), []),
+        Some(true) => select = select.filter(stock, []),
+        Some(false) => select = select.filter(&format!("NOT ({stock})"), []),
         None => {}
     }
     select = select
@@ -62,7 +83,7 @@ pub(crate) fn filtered(engine: Engine, head: &str, filter: &Filter) -> Select {
     if let Some(Matching(query)) = &filter.search {
         select = match query.as_str() {
             "" => select.filter("1 = 0", []),
-            query => select.filter(search_table(engine).matches, [query.into()]),
+            query => select.filter(matches, [query.into()]),
         };
     }
     match &filter.ids {

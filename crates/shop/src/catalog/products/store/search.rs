@@ -1,5 +1,5 @@
-//! SQL of what the search finds. The table differs: FTS5 on SQLite, a column of lexemes on PostgreSQL. Both get words of
-//! ours as they are.
+//! SQL of what the search finds. Where the words are differs: FTS5 on SQLite, a column of lexemes on PostgreSQL. Both
+//! get words of ours as they are.
 
 use db::{Conn, Engine, Tx, Value, args, args_vec};
 
@@ -11,24 +11,33 @@ use crate::ids::ProductId;
 pub(super) struct SearchTable {
     /// Are there so many at all, whoever may see them?
     pub(super) few: &'static str,
+    /// Says of any `p.id` whether it matches.
     pub(super) matches: &'static str,
-    pub(super) forget: &'static str,
+    /// The facts of those for which `fact_matches`, read as they are found.
+    pub(super) facts: &'static str,
+    pub(super) fact_matches: &'static str,
+    /// Where the words go with the product's facts, nothing is to be done.
+    pub(super) forget: Option<&'static str>,
     pub(super) learn: &'static str,
 }
 
 const SQLITE_SEARCH: SearchTable = SearchTable {
     few: "SELECT COUNT(*) FROM (SELECT rowid FROM product_search WHERE product_search MATCH $1 LIMIT $2) some_of_them",
     matches: "p.id IN (SELECT rowid FROM product_search WHERE product_search MATCH ?)",
-    forget: "DELETE FROM product_search WHERE rowid = $1",
+    facts: "product_search CROSS JOIN product_facts p ON p.id = product_search.rowid",
+    fact_matches: "product_search MATCH ?",
+    forget: Some("DELETE FROM product_search WHERE rowid = $1"),
     learn: "INSERT INTO product_search (rowid, title, body) VALUES ($1, $2, $3)",
 };
 
 const POSTGRES_SEARCH: SearchTable = SearchTable {
-    few: "SELECT COUNT(*) FROM (SELECT f.product_id FROM product_search f
+    few: "SELECT COUNT(*) FROM (SELECT f.id FROM product_facts f
       WHERE f.words @@ CAST(CAST($1 AS TEXT) AS tsquery) LIMIT $2) some_of_them",
-    matches: "p.id IN (SELECT f.product_id FROM product_search f WHERE f.words @@ CAST(CAST(? AS TEXT) AS tsquery))",
-    forget: "DELETE FROM product_search WHERE product_id = $1",
-    learn: "INSERT INTO product_search (product_id, words) VALUES ($1, CAST(CAST($2 AS TEXT) AS tsvector))",
+    matches: "p.id IN (SELECT f.id FROM product_facts f WHERE f.words @@ CAST(CAST(? AS TEXT) AS tsquery))",
+    facts: "product_facts p",
+    fact_matches: "p.words @@ CAST(CAST(? AS TEXT) AS tsquery)",
+    forget: None,
+    learn: "UPDATE product_facts SET words = CAST(CAST($2 AS TEXT) AS tsvector) WHERE id = $1",
 };
 
 pub(super) fn search_table(engine: Engine) -> &'static SearchTable {
@@ -58,7 +67,6 @@ pub(crate) async fn learn_words(
     words: &[(ProductId, Words)],
 ) -> Result<()> {
     let table = search_table(engine);
-    let ids: Vec<Vec<Value>> = words.iter().map(|&(id, _)| args_vec![id]).collect();
     let rows: Vec<Vec<Value>> = words
         .iter()
         .map(|(id, words)| match engine {
@@ -66,12 +74,17 @@ pub(crate) async fn learn_words(
             Engine::Postgres => args_vec![*id, words.as_vector()],
         })
         .collect();
-    tx.execute_each(table.forget, &ids).await?;
+    if let Some(forget) = table.forget {
+        let ids: Vec<Vec<Value>> = words.iter().map(|&(id, _)| args_vec![id]).collect();
+        tx.execute_each(forget, &ids).await?;
+    }
     tx.execute_each(table.learn, &rows).await?;
     spelling::learn(tx, words.iter().flat_map(|(_, words)| words.all())).await
 }
 
 pub(crate) async fn forget_words(tx: &Tx, engine: Engine, id: ProductId) -> Result<()> {
-    tx.execute(search_table(engine).forget, args![id]).await?;
+    if let Some(forget) = search_table(engine).forget {
+        tx.execute(forget, args![id]).await?;
+    }
     Ok(())
 }
