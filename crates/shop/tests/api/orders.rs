@@ -456,6 +456,7 @@ both! {
                 format!("UPDATE orders SET payment_status = 'paid', status = 'shipped' WHERE id = {sent}")),
             (2, format!("UPDATE order_lines SET shipped_quantity = 0 WHERE order_id = {sent}"), format!("UPDATE order_lines SET shipped_quantity = 1 WHERE order_id = {sent}")),
             (2, format!("UPDATE order_lines SET shipped_quantity = 1 WHERE order_id = {first}"), format!("UPDATE order_lines SET shipped_quantity = 0 WHERE order_id = {first}")),
+            (1, "UPDATE product_facts SET in_stock = NOT in_stock".into(), "UPDATE product_facts SET in_stock = NOT in_stock".into()),
             (1, "UPDATE stock_items SET on_hand = on_hand + 1".into(), "UPDATE stock_items SET on_hand = on_hand - 1".into()),
             (1, "UPDATE stock_items SET reserved = reserved + 1".into(), "UPDATE stock_items SET reserved = reserved - 1".into()),
             (1, format!("UPDATE orders SET lifecycle = 'cancelled', status = 'cancelled' WHERE id = {first}"),

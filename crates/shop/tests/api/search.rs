@@ -249,6 +249,17 @@ both! {
     }
 }
 
+/// SQLite has no statistics: it takes the index of the featured only where that fits as well as that of the active.
+#[tokio::test]
+async fn the_featured_are_found_by_their_index_on_sqlite() {
+    let shop = TestShop::on(Engine::Sqlite).await;
+    let statement = "EXPLAIN QUERY PLAN SELECT p.id FROM products p
+      WHERE (p.is_active = TRUE) AND (p.is_featured) ORDER BY p.id DESC LIMIT 10";
+    let conn = shop.app.db.read().await.unwrap();
+    let plan: Vec<(i64, i64, i64, String)> = conn.all(statement, &[]).await.unwrap();
+    assert!(plan[0].3.contains("products_featured"), "{plan:?}");
+}
+
 /// The same goods on both engines are found by the same words, in the same order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_engines_find_the_same() {

@@ -32,6 +32,7 @@ pub(super) fn rules() -> Vec<Rule> {
         rule(1, "no more is returned than was sold", "order", RETURNED),
         rule(1, "every variant has a stock item", "variant", NO_ITEM),
         rule(1, "imported history moves no stock", "order", IMPORT_MOVES),
+        rule(1, "lists are narrowed down by what is so", "product", FACTS),
     ]
 }
 
@@ -98,3 +99,10 @@ const NO_ITEM: &str = "SELECT v.id, 'none at the default location'
   FROM variants v LEFT JOIN stock_items s ON s.variant_id = v.id
     AND s.location_id = (SELECT id FROM locations WHERE is_default = TRUE)
   WHERE s.id IS NULL";
+
+const FACTS: &str = "SELECT p.id, 'the facts of the product are old'
+  FROM products p LEFT JOIN product_facts f ON f.id = p.id
+  WHERE f.id IS NULL OR f.category_id IS DISTINCT FROM p.category_id OR f.price_minor <> p.price_minor
+    OR f.is_active <> p.is_active OR f.is_featured <> p.is_featured
+    OR f.in_stock <> EXISTS (SELECT 1 FROM variants v JOIN stock_items s ON s.variant_id = v.id
+      WHERE v.product_id = p.id AND v.is_active = TRUE AND s.on_hand > s.reserved)";
