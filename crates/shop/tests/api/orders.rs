@@ -444,7 +444,7 @@ both! {
         s.status(&sent, "shipped").expect(200).await;
         books_are_right(&s.shop).await;
         let sent = sent["id"].as_i64().unwrap();
-        let breaks: [(u8, String, String); 15] = [
+        let breaks: [(u8, String, String); 16] = [
             // The books of an item that came back twice are otherwise right.
             (1, format!("INSERT INTO stock_movements (stock_item_id, kind, quantity, order_id, created_at)
                     SELECT stock_item_id, 'returned', 2, {sent}, 0 FROM stock_movements WHERE kind = 'sold'"),
