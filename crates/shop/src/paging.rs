@@ -10,9 +10,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use db::{Conn, FromRow, Select, Value};
 use serde::Serialize;
 
-use crate::error::{Error, Fault, Result};
-
 pub use sort::{SortKey, columns, ordering, windowed};
+
+use crate::error::{Error, Fault, Result};
 
 /// The page that a client asks for.
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use money::{Currency, Money};
 use crate::catalog::search::{Matching, Words, fold, words_of_query};
 use crate::clock::Time;
 use crate::config::{Config, Sources};
-use crate::http::access::address_behind;
+use crate::http::access::address::address_behind;
 use crate::http::extract::json;
 use crate::import::rows::{Column, Mapping, Rows};
 use crate::payments::providers::stripe::webhook;

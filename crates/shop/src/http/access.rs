@@ -1,16 +1,19 @@
 //! Who asks: extractors that refuse those who may not. A handler says by its arguments who may call it.
 
-use std::convert::Infallible;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+pub(crate) mod address;
 
-use axum::extract::{ConnectInfo, FromRequestParts, OptionalFromRequestParts};
+use std::convert::Infallible;
+
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
+
+pub use address::client;
 
 use super::aliases::Via;
 use crate::accounts;
 use crate::app::App;
-use crate::caller::{Admin, CartToken, Client, RequestId, Shopper, User};
+use crate::caller::{Admin, CartToken, RequestId, Shopper, User};
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 
@@ -18,9 +21,6 @@ use crate::error::{Code, Error, Result};
 pub const CART_COOKIE: &str = "cart_session";
 /// The header of a guest's cart, in requests and in the answer that made the cart.
 pub const CART_HEADER: &str = "x-cart-token";
-
-/// More hops than any honest chain of proxies has.
-const MAX_HOPS: usize = 32;
 
 impl FromRequestParts<App> for User {
     type Rejection = Error;
@@ -157,18 +157,6 @@ impl FromRequestParts<App> for SentToken {
     }
 }
 
-impl FromRequestParts<App> for Client {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
-        Ok(client(
-            &parts.headers,
-            parts.extensions.get::<ConnectInfo<SocketAddr>>(),
-            &app.config,
-        ))
-    }
-}
-
 /// Whoever the bearer token stands for, looked up once a request.
 async fn user(parts: &mut Parts, app: &App) -> Result<Option<User>> {
     #[derive(Clone)]
@@ -257,119 +245,4 @@ fn same_site(headers: &HeaderMap, config: &Config) -> bool {
             || site.is_some_and(|site| site == "same-origin") && config.allows_host(host);
     }
     site.is_none_or(|site| site == "same-origin" || site == "none")
-}
-
-/// Who asks: the address behind trusted proxies, and the program.
-pub fn client(
-    headers: &HeaderMap,
-    peer: Option<&ConnectInfo<SocketAddr>>,
-    config: &Config,
-) -> Client {
-    let peer = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| {
-        peer.0.ip().to_canonical()
-    });
-    let ip = address_behind(headers, peer, config);
-    let agent = headers
-        .get(header::USER_AGENT)
-        .map(|value| String::from_utf8_lossy(value.as_bytes()));
-    let user_agent = agent
-        .unwrap_or_default()
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(400)
-        .collect();
-    Client { ip, user_agent }
-}
-
-/// The address behind trusted proxies: the rightmost hop that is none of them.
-pub(crate) fn address_behind(headers: &HeaderMap, peer: IpAddr, config: &Config) -> IpAddr {
-    let trusted = |ip: IpAddr| {
-        config
-            .trusted_proxies
-            .iter()
-            .any(|network| network.contains(ip))
-    };
-    let mut ip = peer;
-    if trusted(peer) {
-        let hops = headers
-            .get_all("x-forwarded-for")
-            .iter()
-            .rev()
-            .filter_map(|value| value.to_str().ok());
-        for hop in hops.flat_map(|value| value.rsplit(',')).take(MAX_HOPS) {
-            // A hop that is no address ends what can be believed.
-            let Some(hop) = parse_hop(hop.trim()) else {
-                break;
-            };
-            ip = hop;
-            if !trusted(hop) {
-                break;
-            }
-        }
-    }
-    ip
-}
-
-/// `1.2.3.4`, `1.2.3.4:5`, `::1`, `[::1]:5`.
-fn parse_hop(text: &str) -> Option<IpAddr> {
-    let address = text
-        .parse::<IpAddr>()
-        .or_else(|_| text.parse::<SocketAddr>().map(|address| address.ip()));
-    let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
-    address
-        .ok()
-        .or_else(bracketed)
-        .map(|ip: IpAddr| ip.to_canonical())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Sources;
-
-    fn seen(peer: &str, forwarded: &[&str]) -> String {
-        let flags = [
-            ("ENVIRONMENT", "testing"),
-            ("TRUSTED_PROXIES", "10.0.0.0/8"),
-        ];
-        let config = Config::from_sources(&Sources::from_flags(&flags)).unwrap();
-        let mut headers = HeaderMap::new();
-        for value in forwarded {
-            headers.append("x-forwarded-for", value.parse().unwrap());
-        }
-        let peer = ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 1));
-        client(&headers, Some(&peer), &config).ip.to_string()
-    }
-
-    #[test]
-    fn forwarding_headers_count_only_from_trusted_proxies() {
-        assert_eq!(seen("203.0.113.9", &["1.2.3.4"]), "203.0.113.9");
-        assert_eq!(seen("10.0.0.1", &["1.2.3.4"]), "1.2.3.4");
-        assert_eq!(seen("::ffff:10.0.0.1", &["1.2.3.4"]), "1.2.3.4");
-    }
-
-    #[test]
-    fn the_rightmost_untrusted_hop_counts() {
-        assert_eq!(seen("10.0.0.1", &["6.6.6.6, 1.2.3.4, 10.9.9.9"]), "1.2.3.4");
-        assert_eq!(
-            seen("10.0.0.1", &["6.6.6.6", "1.2.3.4:99", "10.9.9.9"]),
-            "1.2.3.4"
-        );
-        assert_eq!(
-            seen("10.0.0.1", &["6.6.6.6, [2001:db8::1]:80"]),
-            "2001:db8::1"
-        );
-        assert_eq!(seen("10.0.0.1", &["6.6.6.6, ::ffff:1.2.3.4"]), "1.2.3.4");
-    }
-
-    #[test]
-    fn garbage_and_endless_chains_are_harmless() {
-        assert_eq!(seen("10.0.0.1", &["6.6.6.6, garbage"]), "10.0.0.1");
-        assert_eq!(
-            seen("10.0.0.1", &["6.6.6.6, garbage, 10.0.0.7"]),
-            "10.0.0.7"
-        );
-        let long = vec!["10.0.0.2"; 1000].join(",");
-        assert_eq!(seen("10.0.0.1", &[&format!("1.2.3.4,{long}")]), "10.0.0.2");
-    }
 }

@@ -8,6 +8,7 @@
 //! nobody can be locked out by strangers; and so has each session, for the password that is said again in it. To use
 //! a session or a refresh token none is needed.
 
+mod buckets;
 mod gate;
 pub(super) mod known_device;
 pub(super) mod store;
@@ -15,8 +16,8 @@ pub(super) mod store;
 use std::time::Duration;
 
 use db::Tx;
-use sha2::{Digest, Sha256};
 
+use buckets::{Bucket, Buckets, hold, judge, of_address, of_nobody, of_user};
 pub(super) use gate::Gate;
 use gate::Places;
 use known_device::KnownDevice;
@@ -35,8 +36,6 @@ pub const WINDOW: Duration = Duration::from_secs(15 * 60);
 pub const MOST_OF_ACCOUNT: usize = 3;
 pub const MOST_OF_ADDRESS: usize = 5;
 
-/// An attempt that nobody finished (the client hung up, the node died) has failed after this.
-const PENDING: Duration = Duration::from_secs(30);
 /// How long a login waits for those before it.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long attempts can be looked at.
@@ -61,16 +60,6 @@ pub(super) struct Attempt {
     id: LoginAttemptId,
     buckets: Buckets,
     _places: Places,
-}
-
-/// What an attempt counts against.
-#[derive(Clone)]
-struct Buckets {
-    /// What is held while counting: one row for all devices of an account.
-    held: String,
-    account: String,
-    /// None: a known device or session is not counted by its address.
-    address: Option<String>,
 }
 
 /// What is proven of an attempt before its password is looked at: it has places of its own then, and strangers cannot
@@ -211,35 +200,6 @@ async fn count(tx: &Tx, attempt: &NewAttempt<'_>, buckets: &Buckets, now: Time) 
     Ok(Counted::Free(id))
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Bucket {
-    Free,
-    Undecided,
-    Locked(Duration),
-}
-
-/// `counted`: moment and outcome, the newest first.
-fn judge(counted: &[(Time, Outcome)], most: usize, now: Time) -> Bucket {
-    let has_failed = |at: Time, outcome| outcome == Outcome::Failed || now.since(at) >= PENDING;
-    let mut failed = counted
-        .iter()
-        .filter(|(at, outcome)| has_failed(*at, *outcome));
-    match failed.nth(most - 1) {
-        Some((at, _)) => Bucket::Locked((*at + WINDOW).since(now)),
-        None if counted.len() >= most => Bucket::Undecided,
-        None => Bucket::Free,
-    }
-}
-
-async fn hold(tx: &Tx, buckets: &Buckets, now: Time) -> Result<()> {
-    // Always the account's first: two that wait for each other would wait for ever.
-    store::hold_bucket(tx, &buckets.held, now).await?;
-    if let Some(address) = &buckets.address {
-        store::hold_bucket(tx, address, now).await?;
-    }
-    Ok(())
-}
-
 impl Attempt {
     /// The password was wrong, or there is no such account: the attempt keeps its places.
     pub(super) async fn failed(self, app: &App, reason: &'static str) -> Result<()> {
@@ -287,21 +247,6 @@ pub(super) async fn clear_address(tx: &Tx, network: &str) -> Result<()> {
     store::forgive_address_bucket(tx, &of_address(network)).await
 }
 
-fn of_user(user: UserId) -> String {
-    format!("user:{user}")
-}
-
-fn of_nobody(key: &str) -> String {
-    let hash = Sha256::digest(key.as_bytes());
-    hash[..16].iter().fold(String::from("name:"), |text, byte| {
-        format!("{text}{byte:02x}")
-    })
-}
-
-fn of_address(network: &str) -> String {
-    format!("address:{network}")
-}
-
 /// Forgets attempts after 90 days, and buckets that hold nothing any more.
 pub async fn forget_old(app: &App) -> Result<u64> {
     const BATCH: i64 = 500;
@@ -315,41 +260,5 @@ pub async fn forget_old(app: &App) -> Result<u64> {
         if batch.max(buckets) < BATCH.unsigned_abs() {
             return Ok(gone);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bucket_is_locked_until_the_oldest_failure_that_fills_it_is_too_old() {
-        let at = |seconds: i64| Time(seconds * 1_000_000);
-        let failed = |seconds| (at(seconds), Outcome::Failed);
-        let pending = |seconds| (at(seconds), Outcome::Pending);
-        let now = at(1000);
-        let locked = |seconds| Bucket::Locked(Duration::from_secs(seconds));
-
-        assert_eq!(judge(&[failed(900), failed(500)], 3, now), Bucket::Free);
-        assert_eq!(
-            judge(&[failed(900), failed(500), failed(200)], 3, now),
-            locked(100)
-        );
-        assert_eq!(
-            judge(
-                &[failed(900), failed(500), failed(300), failed(200)],
-                3,
-                now
-            ),
-            locked(200)
-        );
-        assert_eq!(
-            judge(&[pending(999), failed(500), failed(200)], 3, now),
-            Bucket::Undecided
-        );
-        assert_eq!(
-            judge(&[pending(970), failed(500), failed(200)], 3, now),
-            locked(100)
-        );
     }
 }
