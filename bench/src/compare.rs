@@ -75,6 +75,7 @@ struct Ready {
 }
 
 pub(crate) async fn compare(options: Options, output: Output) -> Result<bool> {
+    options.check()?;
     let scratch = std::path::absolute(&options.scratch)?.join(format!("compare_{}", run_name()));
     let data = scratch.join("data");
     let mut systems = Vec::new();
@@ -108,6 +109,26 @@ pub(crate) async fn compare(options: Options, output: Output) -> Result<bool> {
     Ok(report.failed() == 0)
 }
 
+impl Options {
+    /// What cannot be compared, before anything is filled and started.
+    fn check(&self) -> Result<()> {
+        if self.workloads.contains(&Workload::Hot) {
+            bail!(
+                "hot cannot be compared: its product is sold once, and nothing is left for the next round. \
+                 `bench load --workload hot` measures it on one system."
+            );
+        }
+        for (at, name) in self.systems.iter().enumerate() {
+            if self.systems[..at].contains(name) {
+                bail!(
+                    "{name} is named twice; another variant of it, such as {name}:again, is another system."
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
 fn bail_interrupted() -> Result<Report> {
     bail!("It was interrupted.")
 }
@@ -129,6 +150,7 @@ async fn measure(options: &Options, systems: &mut [System]) -> Result<Report> {
         });
     }
     let mut report = Report::new(
+        options.systems.first().map_or("", String::as_str),
         options.rounds,
         options.secs,
         options.conns,

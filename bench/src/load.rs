@@ -68,6 +68,10 @@ pub(crate) async fn load(
     for op in workload.needs() {
         target.adapter.require(op)?;
     }
+    // Where another one says how it is, it has no word for.
+    if options.adapter.is_none() {
+        server.is_up().await?;
+    }
     let conns = options.conns.unwrap_or(match workload {
         Workload::Login => 4,
         Workload::Journey => 16,

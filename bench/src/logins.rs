@@ -38,6 +38,7 @@ struct LoggedIn {
 }
 
 pub(crate) async fn logins(options: Options, server: Server, output: Output) -> Result<bool> {
+    server.is_up().await?;
     let pause = Duration::from_secs_f64(options.pause / 1000.0);
     let read_for = |secs: f64| {
         let end = Instant::now() + Duration::from_secs_f64(secs);

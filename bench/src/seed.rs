@@ -32,6 +32,9 @@ pub(crate) async fn seed(
     output: Output,
 ) -> Result<bool> {
     let mut in_order = true;
+    if options.files.is_none() || options.users_only {
+        server.is_up().await?;
+    }
     if let Some(folder) = &options.files {
         dataset::write_files(folder, options.products)?;
     } else if !options.users_only {

@@ -64,3 +64,24 @@ fn a_system_that_is_not_there_is_named() {
     assert!(String::from_utf8_lossy(&done.stderr).contains("no system nobody"));
     std::fs::remove_dir(&scratch).unwrap();
 }
+
+#[test]
+fn what_cannot_be_compared_is_refused_before_anything_starts() {
+    let scratch = folder("refused");
+    for (args, why) in [
+        (&["bare", "bare"][..], "bare is named twice"),
+        (
+            &["bare", "bare:again", "--workloads", "list,hot"],
+            "hot cannot be compared",
+        ),
+    ] {
+        let done = compare(args, &scratch);
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(
+            done.status.code() == Some(1) && said.contains(why),
+            "{said}"
+        );
+    }
+    assert_eq!(std::fs::read_dir(&scratch).unwrap().count(), 0);
+    std::fs::remove_dir(&scratch).unwrap();
+}

@@ -12,6 +12,8 @@ pub(super) struct Report {
     secs: f64,
     conns: usize,
     products: u32,
+    /// Whose ratios to the others are taken.
+    first: String,
     looks: Vec<(String, &'static str, Look)>,
     found: Vec<(Workload, Vec<Found>)>,
 }
@@ -28,16 +30,19 @@ struct Found {
     troubles: Counts,
 }
 
-/// Of the rounds' ratios.
+/// Of the ratios of those rounds in which both had something done.
 struct Spread {
     median: f64,
     low: f64,
     high: f64,
+    /// Rounds that are left out.
+    none_done: usize,
 }
 
 impl Report {
-    pub(super) fn new(rounds: u32, secs: f64, conns: usize, products: u32) -> Self {
+    pub(super) fn new(first: &str, rounds: u32, secs: f64, conns: usize, products: u32) -> Self {
         Self {
+            first: first.to_owned(),
             rounds,
             secs,
             conns,
@@ -75,13 +80,20 @@ impl Report {
         };
         let found = &mut systems[at];
         found.per_second.push(measured.per_second());
-        found.p50.push(measured.done.percentile(0.5));
-        found.p99.push(measured.done.percentile(0.99));
+        if !measured.done.is_empty() {
+            found.p50.push(measured.done.percentile(0.5));
+            found.p99.push(measured.done.percentile(0.99));
+        }
         found
             .cpu
             .extend(cpu.map(|cpu| cpu.as_secs_f64() * 1000.0 / measured.all.max(1) as f64));
         found.failed += measured.failed + measured.sold_out;
         found.troubles.merge(measured.answers);
+    }
+
+    /// The one that was named first, if it can do this; then it was measured first too.
+    fn first_of<'a>(&self, systems: &'a [Found]) -> Option<&'a Found> {
+        systems.first().filter(|found| found.name == self.first)
     }
 
     /// Requests that were not answered as they had to be.
@@ -100,43 +112,17 @@ impl Report {
         );
         say!("the median, and the lowest to the highest.\n");
         for (workload, systems) in &self.found {
-            say!("{}", workload.name());
-            for (at, found) in systems.iter().enumerate() {
-                let ratio = match at {
-                    0 => String::new(),
-                    _ => {
-                        let spread = systems[0].to(found);
-                        format!(
-                            "   {} is {} times as fast ({} to {})",
-                            systems[0].name,
-                            times(spread.median),
-                            times(spread.low),
-                            times(spread.high)
-                        )
-                    }
-                };
-                say!(
-                    "  {:24} {:>9.1} a second   p50 {:>8.2} ms   p99 {:>8.2} ms{ratio}",
-                    found.name,
-                    median(&found.per_second),
-                    median(&found.p50),
-                    median(&found.p99)
-                );
-                if let Some(spread) = systems[0].cpu_to(found).filter(|_| at > 0) {
-                    say!(
-                        "  {:24} {:.3} ms of a processor each, {} {:.3} ms: {} times as much ({} to {})",
-                        "",
-                        median(&found.cpu),
-                        systems[0].name,
-                        median(&systems[0].cpu),
-                        times(spread.median),
-                        times(spread.low),
-                        times(spread.high)
-                    );
-                }
-                if found.failed > 0 {
-                    say!("    {} FAILED: {}", found.failed, found.troubles.line());
-                }
+            let first = self.first_of(systems);
+            match first {
+                Some(_) => say!("{}", workload.name()),
+                None => say!(
+                    "{}, which {} cannot do: no ratios",
+                    workload.name(),
+                    self.first
+                ),
+            }
+            for found in systems {
+                found.print(first.filter(|first| first.name != found.name));
             }
         }
         say!("\nWhat they answer:");
@@ -157,15 +143,11 @@ impl Report {
             .found
             .iter()
             .map(|(workload, systems)| {
-                let others = systems.iter().skip(1);
-                let ratios: Map<_, _> = others
-                    .map(|other| {
-                        let mut spread = systems[0].to(other).json();
-                        spread["cpu"] = systems[0]
-                            .cpu_to(other)
-                            .map_or(Value::Null, |cpu| cpu.json());
-                        (other.name.clone(), spread)
-                    })
+                let first = self.first_of(systems);
+                let ratios: Map<_, _> = first
+                    .into_iter()
+                    .flat_map(|first| systems.iter().skip(1).map(move |other| (first, other)))
+                    .map(|(first, other)| (other.name.clone(), first.ratios_to(other)))
                     .collect();
                 let each: Map<_, _> = systems
                     .iter()
@@ -198,15 +180,62 @@ impl Found {
         }
     }
 
-    /// Its speed as a multiple of another's.
-    fn to(&self, other: &Self) -> Spread {
+    /// A line or two, with how much faster the first is.
+    fn print(&self, first: Option<&Self>) {
+        let ratio = match first.map(|first| (first, first.to(self))) {
+            None => String::new(),
+            Some((_, None)) => "   no round in which both had something done".into(),
+            Some((first, Some(spread))) => {
+                format!(
+                    "   {} is {} times as fast ({})",
+                    first.name,
+                    times(spread.median),
+                    spread.range()
+                )
+            }
+        };
+        say!(
+            "  {:24} {:>9.1} a second   p50 {:>8.2} ms   p99 {:>8.2} ms{ratio}",
+            self.name,
+            median(&self.per_second),
+            median(&self.p50),
+            median(&self.p99)
+        );
+        if let Some((first, spread)) = first.and_then(|first| Some((first, first.cpu_to(self)?))) {
+            say!(
+                "  {:24} {:.3} ms of a processor each, {} {:.3} ms: {} times as much ({})",
+                "",
+                median(&self.cpu),
+                first.name,
+                median(&first.cpu),
+                times(spread.median),
+                spread.range()
+            );
+        }
+        if self.failed > 0 {
+            say!("    {} FAILED: {}", self.failed, self.troubles.line());
+        }
+    }
+
+    /// For the JSON.
+    fn ratios_to(&self, other: &Self) -> Value {
+        let json = |spread: Option<Spread>| spread.map_or(Value::Null, |spread| spread.json());
+        let mut speed = json(self.to(other));
+        if !speed.is_null() {
+            speed["cpu"] = json(self.cpu_to(other));
+        }
+        speed
+    }
+
+    /// Its speed as a multiple of another's; `None` where there was no round with something done by both.
+    fn to(&self, other: &Self) -> Option<Spread> {
         Spread::of(&self.per_second, &other.per_second)
     }
 
     /// What another computes for each, as a multiple of what it does.
     fn cpu_to(&self, other: &Self) -> Option<Spread> {
         let both = !self.cpu.is_empty() && self.cpu.len() == other.cpu.len();
-        both.then(|| Spread::of(&other.cpu, &self.cpu))
+        both.then(|| Spread::of(&other.cpu, &self.cpu)).flatten()
     }
 
     fn json(&self) -> Value {
@@ -218,20 +247,30 @@ impl Found {
 }
 
 impl Spread {
-    fn of(above: &[f64], below: &[f64]) -> Self {
+    fn of(above: &[f64], below: &[f64]) -> Option<Self> {
         let pairs = above.iter().zip(below);
         let ratios: Vec<f64> = pairs
-            .map(|(above, below)| above / below.max(0.000_001))
+            .filter(|&(&above, &below)| above > 0.0 && below > 0.0)
+            .map(|(above, below)| above / below)
             .collect();
-        Spread {
+        (!ratios.is_empty()).then(|| Spread {
             median: median(&ratios),
             low: ratios.iter().copied().fold(f64::INFINITY, f64::min),
             high: ratios.iter().copied().fold(0.0, f64::max),
+            none_done: above.len().min(below.len()) - ratios.len(),
+        })
+    }
+
+    fn range(&self) -> String {
+        let range = format!("{} to {}", times(self.low), times(self.high));
+        match self.none_done {
+            0 => range,
+            rounds => format!("{range}; without {rounds} rounds in which one had none done"),
         }
     }
 
     fn json(&self) -> Value {
-        json!({"median": self.median, "low": self.low, "high": self.high})
+        json!({"median": self.median, "low": self.low, "high": self.high, "none_done": self.none_done})
     }
 }
 
@@ -267,9 +306,41 @@ mod tests {
             ..Found::new(name)
         };
         // In the second round the machine was busy with something else.
-        let spread = of("a", &[100.0, 10.0, 120.0]).to(&of("b", &[10.0, 1.0, 10.0]));
+        let spread = of("a", &[100.0, 10.0, 120.0])
+            .to(&of("b", &[10.0, 1.0, 10.0]))
+            .unwrap();
         assert_eq!((spread.median, spread.low, spread.high), (10.0, 10.0, 12.0));
         assert_eq!(median(&[4.0, 1.0, 3.0, 2.0]), 2.5);
         assert_eq!([9.876, 98.76, 987.6].map(times), ["9.88", "98.8", "988"]);
+        // In the first one the other had nothing done.
+        let slow = of("b", &[0.0, 1.0, 10.0]);
+        let spread = of("a", &[100.0, 10.0, 120.0]).to(&slow).unwrap();
+        assert_eq!((spread.low, spread.high, spread.none_done), (10.0, 12.0, 1));
+        assert_eq!(
+            spread.range(),
+            "10.0 to 12.0; without 1 rounds in which one had none done"
+        );
+        assert!(of("a", &[1.0]).to(&slow).is_none());
+    }
+
+    #[test]
+    fn ratios_are_those_of_the_one_that_was_named_first_or_none() {
+        let mut report = Report::new("a", 1, 1.0, 1, 1);
+        for (workload, names) in [
+            (Workload::List, &["a", "b", "c"][..]),
+            (Workload::Journey, &["b", "c"]),
+        ] {
+            for name in names {
+                report.add(workload, name, Measured::default(), None);
+            }
+        }
+        let of =
+            |workload: &str| report.json()["workloads"][workload]["ratio_of_the_first_to"].clone();
+        assert_eq!(
+            of("list"),
+            json!({"b": null, "c": null}),
+            "nothing was done at all"
+        );
+        assert_eq!(of(&Workload::Journey.name()), json!({}));
     }
 }

@@ -90,6 +90,14 @@ impl Server {
         Ok(caller)
     }
 
+    /// Waits for a server that was started a moment ago, ten seconds at most.
+    ///
+    /// # Errors
+    /// It is not there yet.
+    pub async fn is_up(self) -> Result<()> {
+        self.is_back(Duration::from_secs(10)).await
+    }
+
     /// Waits until the server answers again.
     pub async fn is_back(self, patience: Duration) -> Result<()> {
         let since = Instant::now();

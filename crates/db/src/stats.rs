@@ -60,7 +60,7 @@ impl Stats {
             });
         });
         recorded_step(|| Step {
-            what: What::Statement(one_line(sql)),
+            what: What::Statement(shortened(one_line(sql))),
             begun,
             took,
             went_well,
@@ -76,6 +76,18 @@ impl Stats {
 /// The text alone: arguments never stand in it.
 fn one_line(sql: &str) -> String {
     sql.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Bytes that are kept of a statement's text in a step: lists of rows make some texts very long.
+const LONGEST: usize = 2_000;
+
+fn shortened(mut text: String) -> String {
+    if text.len() > LONGEST {
+        text.truncate(text.floor_char_boundary(LONGEST));
+        text.push('…');
+        text.shrink_to_fit();
+    }
+    text
 }
 
 /// How many were how large: an upper bound for each bucket, and one without.
@@ -161,7 +173,7 @@ pub struct Step {
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum What {
-    /// Its text on one line, without arguments.
+    /// Its text on one line, without arguments; of a very long one the beginning, and "…".
     Statement(String),
     /// Until it was durable.
     Commit,
@@ -214,6 +226,19 @@ impl Drop for Counted<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_long_statement_the_beginning_is_kept() {
+        let short = "SELECT 'é' FROM a".to_owned();
+        assert_eq!(shortened(short.clone()), short);
+        let long = shortened(format!("SELECT {}", "é".repeat(LONGEST)));
+        assert!(long.starts_with("SELECT é") && long.ends_with("é…"));
+        assert!(
+            (LONGEST - 1..=LONGEST + 3).contains(&long.len()),
+            "{}",
+            long.len()
+        );
+    }
 
     #[test]
     fn a_value_falls_into_the_first_bucket_that_holds_it() {

@@ -46,12 +46,22 @@ pub(crate) async fn bench(config: &Config, given: &cli::Bench) -> Result<Report>
         },
         Err(error) => Err(error.into()),
     };
-    scratch
+    let removed = scratch
         .remove()
         .await
-        .with_context(|| format!("{name} is left over"))?;
-    std::fs::remove_dir_all(&files).with_context(|| format!("{} is left over", files.display()))?;
-    outcome
+        .with_context(|| format!("{name} is left over"));
+    let erased = std::fs::remove_dir_all(&files)
+        .with_context(|| format!("{} is left over", files.display()));
+    told_first(outcome, removed.and(erased))
+}
+
+/// What came of it, or why nothing did; only then what could not be cleaned up.
+fn told_first<T>(outcome: Result<T>, cleaned_up: Result<()>) -> Result<T> {
+    match (outcome, cleaned_up) {
+        (Err(why), Err(left)) => Err(anyhow::anyhow!("{why:#}\n{left:#}")),
+        (Ok(_), Err(left)) => Err(left),
+        (outcome, Ok(())) => outcome,
+    }
 }
 
 /// Where the shop's SQLite file lies, or would: what a commit costs depends on the disk.
@@ -152,4 +162,23 @@ async fn one(
     };
     progress.end();
     measured
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_it_failed_is_told_before_what_is_left_over() {
+        let left = || Err(anyhow::anyhow!("a database is left over"));
+        let told = |outcome: Result<u8>, left| told_first(outcome, left).unwrap_err().to_string();
+        let failed = || Err(anyhow::anyhow!("not once was this done"));
+        assert_eq!(
+            told(failed(), left()),
+            "not once was this done\na database is left over"
+        );
+        assert_eq!(told(failed(), Ok(())), "not once was this done");
+        assert_eq!(told(Ok(1), left()), "a database is left over");
+        assert_eq!(told_first(Ok(1), Ok(())).unwrap(), 1);
+    }
 }

@@ -63,10 +63,10 @@ pub(crate) async fn torture(config: &Config, given: &cli::Torture) -> Result<Rep
     if given.keep {
         kept.push(format!("{} and {}", scratch.name(), files.display()));
     } else {
-        scratch
-            .remove()
-            .await
-            .with_context(|| format!("{name} is left over"))?;
+        // What came of it is told all the same.
+        if let Err(error) = scratch.remove().await {
+            kept.push(format!("{name}, which could not be removed: {error}"));
+        }
         if failed && log.exists() {
             let data = files.join(scratch_shop::DATA);
             if data.exists() {

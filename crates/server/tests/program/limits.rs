@@ -129,9 +129,10 @@ async fn hundreds_of_slow_clients_of_every_kind_keep_nobody_else_out_and_are_clo
                         Content-Length: 100000\r\n\r\n{";
     let unread = "GET /api/v1/schema/ HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(40);
     let shop = Shop::temporary(&[
-        ("HEADER_TIMEOUT", "2s"),
-        ("IDLE_TIMEOUT", "2s"),
-        ("REQUEST_TIMEOUT", "2s"),
+        // All of them are there before the first one has to go, also on a machine that stands still for a while.
+        ("HEADER_TIMEOUT", "10s"),
+        ("IDLE_TIMEOUT", "10s"),
+        ("REQUEST_TIMEOUT", "10s"),
         ("MAX_CONNECTIONS_PER_IP", "250"),
         // Nobody reads it here, and a pipe is soon full.
         ("LOG_LEVEL", "error"),
@@ -154,7 +155,7 @@ async fn hundreds_of_slow_clients_of_every_kind_keep_nobody_else_out_and_are_clo
     assert_eq!(shop.get("/api/v1/livez/").status, 429);
     let since = std::time::Instant::now();
     while !slow.is_empty() {
-        assert!(since.elapsed() < PATIENCE, "{} are left", slow.len());
+        assert!(since.elapsed() < 4 * PATIENCE, "{} are left", slow.len());
         let served = elsewhere.send(Ask::get("health/")).await.unwrap();
         assert_eq!(served.status, 200);
         // Byte by byte: each is progress of a kind. Who does not read can write no more after a while.

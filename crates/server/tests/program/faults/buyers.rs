@@ -14,6 +14,8 @@ use crate::support::{PASSWORD, PATIENCE};
 
 pub(super) const BOSS: &str = "boss@shop.example";
 const STOCK: i64 = 100_000;
+/// How long the shop may refuse one thing, whatever is done to it.
+const LONGEST: Duration = Duration::from_secs(10 * PATIENCE.as_secs());
 
 pub(super) struct Buyers {
     people: RefCell<Vec<Caller>>,
@@ -78,7 +80,8 @@ impl Buyers {
             self.people.borrow_mut().push(buyer);
             Ok(())
         });
-        bought.await.unwrap();
+        let bought = tokio::time::timeout(2 * LONGEST, bought).await;
+        bought.unwrap().unwrap();
     }
 
     /// Into the cart of the one who asks next.
@@ -98,18 +101,20 @@ impl Buyers {
 
     /// The same, until it is answered.
     pub(super) async fn insists_on(&self, key: &str) -> Answer {
+        let since = Instant::now();
         loop {
             let answer = self.asks_once(key).await;
             if answer.is_ok() {
                 return answer;
             }
-            pause().await;
+            pause_since(since, key).await;
         }
     }
 
     async fn fills_cart(&self, buyer: &mut Caller, pieces: i64) {
         let line = json!({"product_id": self.product, "quantity": pieces});
         // From an empty cart: an addition whose answer was lost would be added twice.
+        let since = Instant::now();
         loop {
             let emptied = buyer.ask(Ask::delete("cart/clear/")).await.unwrap();
             if self.is_done(&emptied) {
@@ -118,16 +123,17 @@ impl Buyers {
                     return;
                 }
             }
-            pause().await;
+            pause_since(since, "a cart that is filled").await;
         }
     }
 
     async fn orders(&self, buyer: &mut Caller, key: &str, insists: bool) {
+        let since = Instant::now();
         while self.asks(buyer, key).await.status == 503 {
             if !insists {
                 return;
             }
-            pause().await;
+            pause_since(since, key).await;
         }
     }
 
@@ -201,7 +207,10 @@ impl Buyers {
 
     /// Waits until so much was asked and answered.
     pub(super) async fn until(&self, is_so: impl Fn(&Counts) -> bool) {
+        let since = Instant::now();
         while !is_so(&self.counts()) {
+            let counts = self.counts();
+            assert!(since.elapsed() < LONGEST, "never: {counts:?}");
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
@@ -227,6 +236,12 @@ async fn at_last<T>(mut work: impl AsyncFnMut() -> anyhow::Result<T>) -> T {
             Err(_) => pause().await,
         }
     }
+}
+
+/// Waits a moment before the same is tried again; not for ever.
+async fn pause_since(since: Instant, what: &str) {
+    assert!(since.elapsed() < LONGEST, "{what}: not in {LONGEST:?}");
+    pause().await;
 }
 
 async fn pause() {
