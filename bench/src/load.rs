@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use client::adapter::{Adapter, CARTWRIGHT};
-use client::load::{Measured, Target, Workload};
+use client::load::{LINES, Measured, Target, Workload};
 use serde_json::{Value, json};
 
 use crate::dataset;
@@ -34,6 +34,9 @@ pub(crate) struct Options {
     /// How many products the server has
     #[arg(long, default_value_t = dataset::PRODUCTS)]
     products: u32,
+    /// journey: lines of each cart
+    #[arg(long, value_name = "N", default_value_t = LINES, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    lines: usize,
     /// hot: seconds after which it ends even if there is stock
     #[arg(long, default_value_t = 60.0)]
     cap: f64,
@@ -63,6 +66,7 @@ pub(crate) async fn load(
         adapter: Adapter::parse(&text, &server.0.to_string())?,
         ids,
         products: options.products,
+        lines: options.lines,
     };
     let workload = options.workload;
     for op in workload.needs() {

@@ -121,7 +121,7 @@ enum Verb {
     Seed(seed::Options),
     /// Measure one workload on a seeded server
     #[command(
-        after_help = "Examples:\n  bench load --workload list --conns 32 --secs 10\n  bench load --workload journey --json"
+        after_help = "Examples:\n  bench load --workload list --conns 32 --secs 10\n  bench load --workload journey --lines 100 --json"
     )]
     Load(load::Options),
     /// Run several systems side by side, measure them by turns, and print ratios with their spread

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use client::adapter::{Adapter, CARTWRIGHT};
-use client::load::Target;
+use client::load::{LINES, Target};
 use tokio::process::{Child, Command};
 
 use crate::shop::Server;
@@ -103,6 +103,7 @@ impl System {
             adapter: Adapter::parse(&text, &self.server.0.to_string())?,
             ids: self.ids()?,
             products,
+            lines: LINES,
         };
         let since = Instant::now();
         while !target

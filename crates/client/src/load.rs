@@ -36,14 +36,16 @@ pub enum Workload {
     Login,
     /// Add one piece to the cart of a signed-in user; a cart has five lines
     Add,
-    /// Add, add, order on products that no other user touches; counts orders
+    /// Fill a cart and order it, on products that no other user touches; counts orders
     Journey,
     /// One piece each time of the product with stock 500, until it is sold out (set back to 500 first, given an administrator)
     Hot,
 }
 
-/// Products that a user of `add` and `journey` has to itself.
+/// Products that a user of `add` and `journey` has to itself, unless a cart has more lines.
 const OWN_PRODUCTS: usize = 100;
+/// Lines that an order of `journey` has, unless somebody wants to know of larger carts.
+pub const LINES: usize = 2;
 
 /// The server that is loaded, holding [`dataset`] up to product number `products`.
 pub struct Target {
@@ -52,6 +54,8 @@ pub struct Target {
     /// Ids of product 1, 2, …; empty where product n has the id n.
     pub ids: Vec<Vars>,
     pub products: u32,
+    /// Lines of each order of `journey`, as a rule [`LINES`].
+    pub lines: usize,
 }
 
 /// People with a connection and an address each, who may do one workload after the other.
@@ -133,10 +137,10 @@ impl Target {
                 dataset::USERS
             );
         }
-        if signed_in && (self.products as usize) < count * OWN_PRODUCTS {
+        let needed = count * self.own_products();
+        if signed_in && (self.products as usize) < needed {
             bail!(
-                "{count} users need {} products, the server has {}.",
-                count * OWN_PRODUCTS,
+                "{count} users need {needed} products, the server has {}.",
                 self.products
             );
         }
@@ -205,6 +209,11 @@ impl Target {
             work(&mut users.0[number - 1].borrow_mut()).await
         })
         .await
+    }
+
+    /// Products that nobody else touches, for each user.
+    fn own_products(&self) -> usize {
+        self.lines.max(OWN_PRODUCTS)
     }
 
     fn user(&self, index: usize) -> User {

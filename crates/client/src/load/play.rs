@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::{OWN_PRODUCTS, Target, User, Workload};
+use super::{Target, User, Workload};
 use crate::adapter::Outcome;
 use crate::dataset;
 use crate::stats::{Counts, Times, per_second};
@@ -54,7 +54,8 @@ impl Run<'_> {
     async fn turn(&self, user: &mut User, measured: &mut Measured) -> Result<Outcome> {
         let turn = user.turn;
         user.turn += 1;
-        let own = user.index * OWN_PRODUCTS + 1;
+        let many = self.target.own_products();
+        let own = user.index * many + 1;
         match self.workload {
             Workload::List => self.run("list", user, measured).await,
             Workload::Search => self.run("search", user, measured).await,
@@ -80,9 +81,10 @@ impl Run<'_> {
                 self.run("add", user, measured).await
             }
             Workload::Journey => {
-                for half in 0..2 {
+                let lines = self.target.lines;
+                for line in 0..lines {
                     self.target
-                        .product(user, own + (2 * turn + half) % OWN_PRODUCTS);
+                        .product(user, own + (lines * turn + line) % many);
                     match self.run("add", user, measured).await? {
                         Outcome::Done => {}
                         other => return Ok(other),

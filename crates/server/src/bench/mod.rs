@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use client::adapter::{Adapter, CARTWRIGHT};
 use client::dataset;
-use client::load::{Measured, Target, Users, Workload};
+use client::load::{LINES, Measured, Target, Users, Workload};
 use client::shop::run_name;
 use db::{Engine, Scratch};
 use shop::config::Config;
@@ -106,6 +106,7 @@ async fn measure(
         adapter: Adapter::parse(CARTWRIGHT, &program.server.0.to_string())?,
         ids: Vec::new(),
         products: PRODUCTS,
+        lines: LINES,
     };
     let users = target.users(given.people, true).await?;
     running.end();

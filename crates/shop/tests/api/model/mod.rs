@@ -5,7 +5,11 @@
 
 mod book;
 mod compare;
+mod crashes;
+mod payments;
 mod play;
+mod shoppers;
+mod staff;
 
 use std::num::NonZero;
 use std::sync::Mutex;
