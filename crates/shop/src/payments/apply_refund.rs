@@ -7,6 +7,7 @@ use super::alert::{Told, alert};
 use super::late_refund;
 use super::made_elsewhere::made_elsewhere;
 use super::payment::{Fact, Heard, Payment, PaymentState, Refund, RefundReport, RefundState, Sum};
+use super::reversed_refund::{reversed, was_reversed};
 use super::schedule;
 use super::store::{self, Entry};
 use crate::clock::Time;
@@ -99,23 +100,6 @@ async fn made(
     late_refund::count(tx, payment, &others, told).await
 }
 
-/// It has succeeded before, and that came to nothing: which of the two is the last word, the provider does not say.
-async fn was_reversed(
-    tx: &Tx,
-    payment: &Payment,
-    refund: &Refund,
-    report: &RefundReport,
-) -> Result<bool> {
-    let ids = [&refund.provider_refund_id, &report.refund_id];
-    let names = ids.into_iter().filter_map(|id| id.as_deref());
-    for name in names.chain([refund.request_key.as_str()]) {
-        if store::has_fact(tx, payment.id, Fact::RefundReversed, name).await? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
 pub(super) const BEYOND: &str = "a refund beyond what was captured";
 
 /// The refunds of the payment but the one that is told of.
@@ -206,51 +190,13 @@ async fn refused(
     Ok(())
 }
 
-/// It had succeeded, and the money did not reach the buyer after all: it is with us again, and owed.
-async fn reversed(
+/// When what was not given back is tried anew by the shop itself: all of it is to go back then, whoever asked first.
+pub(super) async fn next_try(
     tx: &Tx,
     order: &OrderRow,
     payment: &Payment,
-    refund: &Refund,
-    report: &RefundReport,
-    told: Told,
-) -> Result<()> {
-    let (now, minor) = (told.now, refund.amount_minor);
-    let id = report.refund_id.as_deref();
-    let known = refund.provider_refund_id.as_deref().or(id);
-    let reference = known.unwrap_or(&refund.request_key);
-    let note = match report.note.as_str() {
-        "" => "it failed after it had succeeded",
-        why => why,
-    };
-    let fact = Fact::RefundReversed;
-    let entry = entry(fact, reference, minor, told.heard, note, refund);
-    if !store::add_fact(tx, payment, &entry, now).await? {
-        return Ok(());
-    }
-    let next = next_try(tx, order, payment, now).await?;
-    let event = Event::PaymentRefundFailed {
-        order_id: payment.order_id,
-        payment_id: payment.id,
-    };
-    try_join!(
-        store::save_refund(tx, refund.id, RefundState::Failed, id, note, next, now),
-        store::count_refund(tx, payment.id, -minor, now),
-        store::release_refund(tx, payment.id, minor, now),
-        events::record(tx, &event, now)
-    )?;
-    tracing::warn!(
-        payment = payment.id.0,
-        order = payment.order_id.0,
-        refund = refund.id.0,
-        why = note,
-        "a refund failed after it had succeeded"
-    );
-    settle(tx, order, payment).await
-}
-
-/// When what was not given back is tried anew by the shop itself: all of it is to go back then, whoever asked first.
-async fn next_try(tx: &Tx, order: &OrderRow, payment: &Payment, now: Time) -> Result<Option<Time>> {
+    now: Time,
+) -> Result<Option<Time>> {
     let ended = matches!(order.lifecycle, Lifecycle::Cancelled | Lifecycle::Expired);
     match ended || payment.status == PaymentState::Surplus {
         true => Ok(schedule::next_try(
@@ -275,7 +221,7 @@ pub(super) async fn refunded(
     settle(tx, order, payment).await
 }
 
-async fn settle(tx: &Tx, order: &OrderRow, payment: &Payment) -> Result<()> {
+pub(super) async fn settle(tx: &Tx, order: &OrderRow, payment: &Payment) -> Result<()> {
     if payment.status == PaymentState::Succeeded {
         let sums = store::sums(tx, order.id).await?;
         orders::settle_payment(tx, order, &sums, None).await?;
@@ -283,7 +229,7 @@ async fn settle(tx: &Tx, order: &OrderRow, payment: &Payment) -> Result<()> {
     Ok(())
 }
 
-fn entry<'a>(
+pub(super) fn entry<'a>(
     fact: Fact,
     reference: &'a str,
     minor: i64,

@@ -26,6 +26,7 @@ pub(crate) mod providers;
 mod receive_webhook;
 mod reconcile;
 mod refund_payment;
+mod reversed_refund;
 mod schedule;
 pub(crate) mod signature;
 mod store;

@@ -55,11 +55,13 @@ macro_rules! payment_columns {
 }
 
 mod due;
+mod latest;
 mod ledger;
 mod lists;
 mod refunds;
 
 pub(crate) use due::*;
+pub(crate) use latest::*;
 pub(crate) use ledger::*;
 pub(crate) use lists::*;
 pub(crate) use refunds::*;
@@ -68,13 +70,6 @@ const OPEN: &str = concat!(
     "SELECT ",
     payment_columns!(""),
     " FROM payments WHERE order_id = $1 AND status IN ('pending', 'authorized')"
-);
-const LATEST: &str = concat!(
-    "SELECT ",
-    payment_columns!(""),
-    " FROM payments WHERE order_id = $1 AND provider = $2
-    ORDER BY CASE WHEN status = 'succeeded' THEN 0 WHEN status IN ('pending', 'authorized') THEN 1
-      WHEN status = 'flagged' THEN 2 ELSE 3 END, id DESC LIMIT 1"
 );
 const BY_ID: &str = concat!(
     "SELECT ",
@@ -86,9 +81,6 @@ const BY_REFERENCE: &str = concat!(
     payment_columns!(""),
     " FROM payments WHERE provider = $1 AND reference = $2"
 );
-const REFERENCE: &str =
-    "SELECT reference FROM payments WHERE order_id = $1 AND provider = $2 AND reference IS NOT NULL
-    ORDER BY id DESC LIMIT 1";
 const BY_PROVIDER_PAYMENT: &str = concat!(
     "SELECT ",
     payment_columns!(""),
@@ -121,10 +113,8 @@ const SAVE: &str =
 pub(super) fn statements() -> Vec<String> {
     let fixed = [
         OPEN,
-        LATEST,
         BY_ID,
         BY_REFERENCE,
-        REFERENCE,
         BY_PROVIDER_PAYMENT,
         HAS_SUCCESS,
         HAS_MONEY,
@@ -139,6 +129,7 @@ pub(super) fn statements() -> Vec<String> {
     let fixed = fixed
         .iter()
         .chain(due::STATEMENTS)
+        .chain(latest::STATEMENTS)
         .chain(ledger::STATEMENTS)
         .chain(refunds::STATEMENTS);
     fixed
@@ -149,16 +140,6 @@ pub(super) fn statements() -> Vec<String> {
 
 pub(crate) async fn find_open(conn: &Conn, order: OrderId) -> Result<Option<Payment>> {
     Ok(conn.optional(OPEN, args![order]).await?)
-}
-
-/// The attempt that a client of this provider can mean: the one that counts, else the open one, else one
-/// that staff looks at, else the newest.
-pub(crate) async fn find_latest(
-    conn: &Conn,
-    order: OrderId,
-    provider: Provider,
-) -> Result<Option<Payment>> {
-    Ok(conn.optional(LATEST, args![order, provider]).await?)
 }
 
 pub(crate) async fn find_by_id(conn: &Conn, id: PaymentId) -> Result<Payment> {
@@ -173,15 +154,6 @@ pub(crate) async fn find_by_reference(
     Ok(conn
         .optional(BY_REFERENCE, args![provider, reference])
         .await?)
-}
-
-/// What was last asked for at a provider.
-pub(crate) async fn find_reference(
-    conn: &Conn,
-    order: OrderId,
-    provider: Provider,
-) -> Result<Option<String>> {
-    Ok(conn.optional(REFERENCE, args![order, provider]).await?)
 }
 
 pub(crate) async fn find_by_provider_payment(

@@ -9,6 +9,7 @@ mod reconciler;
 mod refunds_told;
 mod sandbox;
 mod stand_ins;
+mod told;
 mod trips;
 mod verified;
 mod webhooks;

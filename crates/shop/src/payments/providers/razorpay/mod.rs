@@ -2,6 +2,7 @@
 //! names both. Amounts are minor units (paise). API: `/v1`, basic authentication.
 
 mod api;
+mod read;
 mod webhook;
 
 use futures_util::future::BoxFuture;
@@ -13,13 +14,12 @@ use crate::config::Setting;
 use crate::error::{Code, Error, Result};
 use crate::http::Routes;
 use crate::payments::client::{self, Body, Call, Trouble, escaped};
-use crate::payments::payment::{
-    Payment, Provider, Refund, RefundReport, RefundState, Report, Stands, Sum,
-};
+use crate::payments::payment::{Payment, Provider, Refund, RefundReport, Report, Stands, Sum};
 use crate::payments::provider::{
     Answer, Ask, Created, Hook, Member, Needs, NewPayment, Notice, PaymentProvider, Proof,
 };
 use crate::payments::signature;
+use read::{furthest, read_payment, read_refund, sum};
 
 pub(crate) struct Razorpay;
 
@@ -241,88 +241,6 @@ async fn capture(
         Err(Trouble::Refused { .. }) => read_payment(&ask(app, Call::get(path)).await?, order),
         Err(trouble) => Err(trouble),
     }
-}
-
-/// Authorized and never captured: Razorpay lets such a payment go by itself, and calls that a refund too.
-fn lapsed(payment: &Value) -> bool {
-    text(payment, "/status") == Some("refunded") && never_captured(payment)
-}
-
-fn never_captured(payment: &Value) -> bool {
-    payment.get("captured") == Some(&Value::Bool(false))
-}
-
-/// Of several tries on one order, the one with money.
-fn furthest(list: &Value) -> Option<&Value> {
-    let rank = |payment: &&Value| match text(payment, "/status") {
-        _ if lapsed(payment) => 0,
-        Some("captured") => 4,
-        Some("refunded") => 3,
-        Some("authorized") => 2,
-        Some("created") => 1,
-        _ => 0,
-    };
-    list.pointer("/items")?.as_array()?.iter().max_by_key(rank)
-}
-
-fn read_payment(payment: &Value, order: &str) -> Result<Report, Trouble> {
-    let stands = match text(payment, "/status") {
-        Some("created") => Stands::Open,
-        Some("authorized") => Stands::Authorized,
-        _ if lapsed(payment) => Stands::Failed,
-        // Given back in whole or in part: it was captured before.
-        Some("captured" | "refunded") => Stands::Captured,
-        Some("failed") => Stands::Failed,
-        _ => {
-            return Err(Trouble::Broken(
-                "a payment without a known status".to_owned(),
-            ));
-        }
-    };
-    let foreign = text(payment, "/order_id") != Some(order);
-    let note = match foreign {
-        true => "it is a payment of another order",
-        false if lapsed(payment) => "it was authorized only, and has lapsed",
-        false => text(payment, "/error_code").unwrap_or_default(),
-    };
-    Ok(Report {
-        payment_id: text(payment, "/id").map(str::to_owned),
-        money: sum(payment),
-        method: text(payment, "/method").unwrap_or_default().to_owned(),
-        note: note.to_owned(),
-        foreign,
-        ..Report::of(stands)
-    })
-}
-
-fn read_refund(refund: &Value, payment: &str) -> Result<RefundReport, Trouble> {
-    if text(refund, "/payment_id") != Some(payment) {
-        return Err(Trouble::Broken("a refund of another payment".to_owned()));
-    }
-    Ok(refund_of(refund))
-}
-
-fn refund_of(refund: &Value) -> RefundReport {
-    RefundReport {
-        status: match text(refund, "/status") {
-            Some("processed") => RefundState::Succeeded,
-            Some("failed") => RefundState::Failed,
-            _ => RefundState::Pending,
-        },
-        refund_id: text(refund, "/id").map(str::to_owned),
-        request_key: text(refund, "/receipt")
-            .or_else(|| text(refund, "/notes/refund"))
-            .map(str::to_owned),
-        money: sum(refund),
-        note: String::new(),
-    }
-}
-
-fn sum(value: &Value) -> Option<Sum> {
-    Some(Sum::new(
-        value.get("amount")?.as_i64()?,
-        value.get("currency")?.as_str()?,
-    ))
 }
 
 #[cfg(test)]

@@ -3,10 +3,8 @@
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{
-    NAME, WEBHOOK_SECRET, WEBHOOK_SECRET_PREVIOUS, never_captured, read_payment, refund_of, sum,
-    text,
-};
+use super::read::{never_captured, read_payment, refund_of, sum};
+use super::{NAME, WEBHOOK_SECRET, WEBHOOK_SECRET_PREVIOUS, text};
 use crate::app::App;
 use crate::error::Result;
 use crate::payments::provider::{About, Dispute, Hook, News, Notice, not_configured};
