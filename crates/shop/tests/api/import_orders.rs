@@ -316,17 +316,27 @@ async fn reports_say_what_the_file_says(shop: &TestShop, file: &Path) {
     }
 }
 
-/// Counts and sums by another program; on one engine, because it is long.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_gift_shops_order_book() {
+/// A shop in London, empty.
+struct GiftShop(TestShop);
+
+impl GiftShop {
+    async fn on(engine: db::Engine) -> Self {
+        let settings = [("CURRENCY", "GBP"), ("TIME_ZONE", "Europe/London")];
+        GiftShop(TestShop::with(engine, &settings).await)
+    }
+}
+
+both! {
+    async fn the_gift_shops_order_book(shop: GiftShop) {
+        the_gift_shops_order_book_is_whole(shop.0).await;
+    }
+}
+
+/// Counts and sums by another program.
+async fn the_gift_shops_order_book_is_whole(shop: TestShop) {
     let Some(file) = real_file("online-retail-2010-12-to-2011-06.csv.gz") else {
         return;
     };
-    let shop = TestShop::with(
-        db::Engine::Sqlite,
-        &[("CURRENCY", "GBP"), ("TIME_ZONE", "Europe/London")],
-    )
-    .await;
     let mut told = Vec::new();
     let options = Options::default();
     let report = import_orders(&shop.app, &file, &options, &mut |done, total| {

@@ -30,11 +30,14 @@ pub use shop::{SECRET_KEY, TestShop};
 pub use smtp::{Delivered, MailServer, Manners, Mood};
 pub use trips::Trips;
 
-/// A file of real data from the folder that `CARTWRIGHT_TEST_DATA` names, where there is one.
+/// A file of real data from the folder that `CARTWRIGHT_TEST_DATA` names. Where there is no such folder the test says
+/// that it was skipped; a folder without the file is a failure.
 pub fn real_file(name: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("CARTWRIGHT_TEST_DATA").unwrap_or_default();
-    let file = Path::new(&folder).join(name);
-    if file.exists() {
+    let folder = Path::new(&folder);
+    if folder.is_dir() {
+        let file = folder.join(name);
+        assert!(file.is_file(), "{name} is not in {}", folder.display());
         return Some(file);
     }
     eprintln!("\n*** SKIPPED: {name} is not in CARTWRIGHT_TEST_DATA ***\n");
