@@ -87,6 +87,7 @@ pub fn routes() -> Routes {
             .body::<ProfileIn>()
             .conditional()
             .answers::<ProfileOut>(200)
+            .errors(&[Code::LoginLocked])
     };
     let change_password_op = Op::new(
         "change_password",
@@ -95,7 +96,7 @@ pub fn routes() -> Routes {
     .user()
     .body::<ChangePasswordIn>()
     .answers::<MessageOut>(200)
-    .errors(&[Code::Overloaded]);
+    .errors(&[Code::LoginLocked]);
     Routes::tag("auth")
         .post("/auth/register/", register, register_op)
         .post("/auth/login/", log_in, log_in_op)

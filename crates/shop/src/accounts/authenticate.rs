@@ -31,7 +31,7 @@ pub async fn authenticate(app: &App, token: &str) -> Result<User> {
     if state.expires_at <= now {
         return Err(Code::TokenExpired.into());
     }
-    note_use(app, claims.session, state, now);
+    note_use(app, claims.session, state.last_seen_at, now);
     let needs_second_factor =
         app.config.require_admin_totp && state.role == Role::Admin && !state.has_second_factor;
     Ok(User {
@@ -58,21 +58,13 @@ async fn state_of(app: &App, user: UserId, session: SessionId) -> Result<Option<
 }
 
 /// Writes down that the session is in use, once a minute, beside the request and not before it.
-fn note_use(app: &App, session: SessionId, state: SessionState, now: Time) {
-    if now.since(state.last_seen_at) < SEEN_EVERY {
+fn note_use(app: &App, session: SessionId, last_seen_at: Time, now: Time) {
+    let is_new = |seen: Time| now.since(seen) >= SEEN_EVERY;
+    let noted = &app.accounts.sessions.noted;
+    if !is_new(last_seen_at) || !noted.get(&session).is_none_or(is_new) {
         return;
     }
-    let cache = &app.accounts.sessions;
-    if cache.get(state.user_id, session).is_some() {
-        let last_seen_at = now;
-        cache.states.insert(
-            session,
-            SessionState {
-                last_seen_at,
-                ..state
-            },
-        );
-    }
+    noted.insert(session, now);
     let app = app.clone();
     tokio::spawn(async move {
         let noted: Result<()> = transact!(app.db, tx => {
@@ -87,6 +79,8 @@ fn note_use(app: &App, session: SessionId, state: SessionState, now: Time) {
 /// What was known of sessions less than a second ago.
 pub(super) struct SessionCache {
     states: Cache<SessionId, SessionState>,
+    /// When their use was written down last. Apart from the states, which must not live longer because of it.
+    noted: Cache<SessionId, Time>,
     /// Users of whom something changed here a moment ago. They are read from the database, so that a read that began
     /// before the change and is kept after it does no harm.
     changed: Cache<UserId, ()>,
@@ -98,6 +92,10 @@ impl SessionCache {
             states: Cache::builder()
                 .max_capacity(100_000)
                 .time_to_live(Duration::from_secs(1))
+                .build(),
+            noted: Cache::builder()
+                .max_capacity(100_000)
+                .time_to_live(SEEN_EVERY)
                 .build(),
             changed: Cache::builder()
                 .max_capacity(100_000)

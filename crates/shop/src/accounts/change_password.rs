@@ -116,9 +116,12 @@ pub(super) async fn check_password(
         return Ok(Some(fault));
     }
     let known = Some(Known::Session(user.session));
-    let attempt = attempts::begin(app, &account.email, Some(stored), client, known).await?;
-    let hash = Some(&*stored.password_hash);
-    match app.accounts.hasher.verify(given, hash).await {
+    let admitted = attempts::line_up(app, &account.email, client, known).await?;
+    let (attempt, turn) =
+        attempts::begin(app, admitted, &account.email, Some(stored), client, known).await?;
+    let matches = turn.verify(given, Some(&stored.password_hash)).await;
+    drop(turn);
+    match matches {
         Ok(true) => {
             attempt.proved(app).await?;
             Ok(None)

@@ -50,11 +50,11 @@ impl Hasher {
         self.work.0.load(Ordering::Relaxed)
     }
 
-    /// A place in the queue, taken before anything else is done for a stranger: who finds none costs nothing.
+    /// A turn, taken before anything else is done for a stranger: who finds none costs nothing.
     ///
     /// # Errors
     /// `overloaded` when the queue is full.
-    pub(super) fn admit(&self) -> Result<Place> {
+    pub(super) fn admit(&self) -> Result<Turn> {
         let permit =
             Arc::clone(&self.admitted)
                 .try_acquire_owned()
@@ -64,36 +64,28 @@ impl Hasher {
                         .retry_after(1),
                     TryAcquireError::Closed => Error::internal(error),
                 })?;
-        Ok(Place {
+        Ok(Turn {
             hasher: self.clone(),
             permit: Arc::new(permit),
         })
     }
 
-    /// [`Place::hash`], in a place of its own.
+    /// [`Turn::hash`], in a turn of its own.
     ///
     /// # Errors
     /// `overloaded` when the queue is full.
     pub(super) async fn hash(&self, password: &str) -> Result<String> {
         self.admit()?.hash(password).await
     }
-
-    /// [`Place::verify`], in a place of its own.
-    ///
-    /// # Errors
-    /// `overloaded` when the queue is full.
-    pub(super) async fn verify(&self, password: &str, stored: Option<&str>) -> Result<bool> {
-        self.admit()?.verify(password, stored).await
-    }
 }
 
-/// For one hash after the other.
-pub(super) struct Place {
+/// A place among those who hash or wait for it, for one hash after the other.
+pub(super) struct Turn {
     hasher: Hasher,
     permit: Arc<OwnedSemaphorePermit>,
 }
 
-impl Place {
+impl Turn {
     /// The hash of a new password, with its salt and parameters (PHC string).
     pub(super) async fn hash(&self, password: &str) -> Result<String> {
         let (password, work) = (password.to_owned(), Arc::clone(&self.hasher.work));
@@ -186,7 +178,14 @@ mod tests {
         );
         let stored = hasher.hash(&password).await.unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
-        assert!(hasher.verify(&password, Some(&stored)).await.unwrap());
+        assert!(
+            hasher
+                .admit()
+                .unwrap()
+                .verify(&password, Some(&stored))
+                .await
+                .unwrap()
+        );
         for other in [
             password.trim(),
             &password[..72],
@@ -194,7 +193,12 @@ mod tests {
             "",
         ] {
             assert!(
-                !hasher.verify(other, Some(&stored)).await.unwrap(),
+                !hasher
+                    .admit()
+                    .unwrap()
+                    .verify(other, Some(&stored))
+                    .await
+                    .unwrap(),
                 "{other}"
             );
         }
@@ -202,7 +206,14 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_has_no_password() {
-        assert!(!Hasher::new(1).verify("nobody", None).await.unwrap());
+        assert!(
+            !Hasher::new(1)
+                .admit()
+                .unwrap()
+                .verify("nobody", None)
+                .await
+                .unwrap()
+        );
         let costs = |hash: &str| hash.rsplitn(3, '$').last().map(str::to_owned);
         assert_eq!(
             costs(NOBODY),

@@ -3,7 +3,7 @@
 use super::account::{Account, fault};
 use super::attempts::known_device::KnownDevice;
 use super::attempts::{self, Attempt, Known};
-use super::hashing::{Place, is_outdated};
+use super::hashing::{Turn, is_outdated};
 use super::passwords;
 use super::second_factor;
 use super::sign_in::{Adjustments, Tokens, open_session};
@@ -61,15 +61,16 @@ async fn attempt(
     device: Option<&KnownDevice>,
 ) -> Result<SignedIn> {
     let (name, password) = judge(given)?;
-    let place = app.accounts.hasher.admit()?;
+    let known = device.map(Known::Device);
+    let admitted = attempts::line_up(app, name, client, known).await?;
     let found = store::find_credentials(&app.db.read().await?, name).await?;
-    let attempt =
-        attempts::begin(app, name, found.as_ref(), client, device.map(Known::Device)).await?;
-    let result = match prove(app, &place, found.as_ref(), password).await {
+    let (attempt, turn) =
+        attempts::begin(app, admitted, name, found.as_ref(), client, known).await?;
+    let result = match prove(app, &turn, found.as_ref(), password).await {
         Ok(user) => {
             open(
                 app,
-                place,
+                turn,
                 user,
                 (password, given.otp.as_deref()),
                 &attempt,
@@ -102,12 +103,12 @@ async fn attempt(
 /// The account, when the password is its own and it may sign in.
 async fn prove<'a>(
     app: &App,
-    place: &Place,
+    turn: &Turn,
     found: Option<&'a Credentials>,
     password: &str,
 ) -> Result<&'a Credentials> {
     let stored = found.map(|user| &*user.password_hash);
-    let matches = place.verify(password, stored).await?;
+    let matches = turn.verify(password, stored).await?;
     let user = found
         .filter(|user| matches && user.is_active)
         .ok_or_else(invalid_credentials)?;
@@ -120,28 +121,28 @@ async fn prove<'a>(
 /// When another hash stands there by now, it is looked at, once: another login may have renewed it.
 async fn open(
     app: &App,
-    place: Place,
+    turn: Turn,
     user: &Credentials,
     said: (&str, Option<&str>),
     attempt: &Attempt,
     client: &Client,
     cart: Option<&CartToken>,
 ) -> Result<SignedIn> {
-    let opened = open_with(app, place, user, said, attempt, client, cart).await?;
+    let opened = open_with(app, turn, user, said, attempt, client, cart).await?;
     if let Some(signed_in) = opened {
         return Ok(signed_in);
     }
-    let place = app.accounts.hasher.admit()?;
+    let turn = app.accounts.hasher.admit()?;
     let user = store::credentials(&app.db.read().await?, user.id).await?;
-    prove(app, &place, Some(&user), said.0).await?;
-    let opened = open_with(app, place, &user, said, attempt, client, cart).await?;
+    prove(app, &turn, Some(&user), said.0).await?;
+    let opened = open_with(app, turn, &user, said, attempt, client, cart).await?;
     opened.ok_or_else(invalid_credentials)
 }
 
 /// `None` when the password was changed or the account closed since it was looked at.
 async fn open_with(
     app: &App,
-    place: Place,
+    turn: Turn,
     user: &Credentials,
     (password, otp): (&str, Option<&str>),
     attempt: &Attempt,
@@ -150,10 +151,10 @@ async fn open_with(
 ) -> Result<Option<SignedIn>> {
     // A hash of another shop, or one of ours that was cheaper once.
     let renewed = match is_outdated(&user.password_hash) {
-        true => Some(place.hash(password).await?),
+        true => Some(turn.hash(password).await?),
         false => None,
     };
-    drop(place);
+    drop(turn);
     let now = app.clock.now();
     let opened = transact!(app.db, tx => {
         if !store::note_login(tx, user, now).await? {

@@ -26,17 +26,17 @@ const PASSWORD: &str = "current_password";
 /// A fault of `current_password` or `otp`; `login_locked` after too many wrong ones.
 pub async fn prove_again(app: &App, user: User, client: &Client, proof: &Proof) -> Result<Account> {
     let password = judge(proof)?;
+    let known = Some(Known::Session(user.session));
+    let admitted = attempts::line_up(app, "", client, known).await?;
     let conn = app.db.read().await?;
     let account = store::account(&conn, user.id).await?;
     let found = store::credentials(&conn, user.id).await?;
     drop(conn);
-    let known = Some(Known::Session(user.session));
-    let attempt = attempts::begin(app, &account.email, Some(&found), client, known).await?;
-    let matches = app
-        .accounts
-        .hasher
-        .verify(password, Some(&found.password_hash));
-    let result = match matches.await {
+    let (attempt, turn) =
+        attempts::begin(app, admitted, &account.email, Some(&found), client, known).await?;
+    let matches = turn.verify(password, Some(&found.password_hash)).await;
+    drop(turn);
+    let result = match matches {
         Ok(true) => use_code(app, user, proof).await,
         Ok(false) => Err(Error::from(Code::InvalidCredentials)),
         Err(error) => Err(error),

@@ -47,11 +47,11 @@ pub(super) async fn register(
     cart: Option<&CartToken>,
 ) -> Result<Registered> {
     let (email, password, person) = judge(app, input).await?;
-    // Before it is counted: who finds no place may come again.
-    let place = app.accounts.hasher.admit()?;
+    // Before it is counted: who finds no turn may come again.
+    let turn = app.accounts.hasher.admit()?;
     limits::check(app, Limit::SignUpByAddress, &network(client.ip)).await?;
-    let password_hash = place.hash(&password).await?;
-    drop(place);
+    let password_hash = turn.hash(&password).await?;
+    drop(turn);
     let now = app.clock.now();
     let new_user = NewUser {
         email: &email,

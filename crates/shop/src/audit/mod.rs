@@ -6,7 +6,7 @@
 mod api;
 pub mod store;
 
-use db::Tx;
+use db::{Conn, Tx};
 use serde_json::{Map, Value};
 
 pub use api::routes;
@@ -32,6 +32,8 @@ crate::words! {
         PaymentRefunded = "payment.refunded",
         UserUpdated = "user.updated",
         UserErased = "user.erased",
+        /// By themselves.
+        UserExported = "user.exported",
         SecondFactorChanged = "second_factor.changed",
         LoginsUnlocked = "logins.unlocked",
         /// Not by staff: a refresh token came twice, so that its session was ended.
@@ -81,6 +83,15 @@ pub async fn note(
         after: after.map(|value| value.to_string()),
     };
     store::add_entry(tx, by, &entry, now).await
+}
+
+/// When that was done last to a subject.
+pub async fn last(
+    conn: &Conn,
+    action: Action,
+    subject: impl std::fmt::Display,
+) -> Result<Option<Time>> {
+    store::last_entry(conn, action, &subject.to_string()).await
 }
 
 fn difference(before: Value, after: Value) -> (Option<Value>, Option<Value>) {

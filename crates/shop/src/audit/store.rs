@@ -21,7 +21,11 @@ pub fn statements() -> Vec<String> {
     };
     let selects =
         [SELECT_ENTRIES, COUNT_ENTRIES].map(|head| full.on(Select::new(head)).sql().to_owned());
-    [selects.to_vec(), vec![ADD_ENTRY.to_owned()]].concat()
+    [
+        selects.to_vec(),
+        [ADD_ENTRY, LAST_ENTRY].map(str::to_owned).to_vec(),
+    ]
+    .concat()
 }
 
 const ADD_ENTRY: &str = "\
@@ -54,6 +58,14 @@ pub(super) async fn add_entry(
     ];
     tx.execute(ADD_ENTRY, args).await?;
     Ok(())
+}
+
+const LAST_ENTRY: &str = "\
+    SELECT at FROM audit_log WHERE subject_type = $1 AND subject_id = $2 AND action = $3 ORDER BY id DESC LIMIT 1";
+
+pub(super) async fn last_entry(conn: &Conn, action: Action, subject: &str) -> Result<Option<Time>> {
+    let args = args![action.subject(), subject, action];
+    Ok(conn.optional(LAST_ENTRY, args).await?)
 }
 
 db::record! {

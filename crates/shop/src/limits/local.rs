@@ -1,32 +1,57 @@
 //! Limits in the memory of this node: the moments of the last tries, for so many keys.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use moka::Expiry;
 use moka::sync::Cache;
 
 use super::{MOST_KEYS, Rule};
 use crate::clock::Time;
 
-pub(super) struct Local(Cache<String, Arc<Mutex<Vec<Time>>>>);
+pub(super) struct Local(Cache<String, Arc<Tries>>);
+
+struct Tries {
+    within: Duration,
+    moments: Mutex<Vec<Time>>,
+}
+
+/// Tries are forgotten when the last of them counts no longer, by the rule that they are of.
+struct ByRule;
+
+impl Expiry<String, Arc<Tries>> for ByRule {
+    fn expire_after_create(&self, _: &String, tries: &Arc<Tries>, _: Instant) -> Option<Duration> {
+        Some(tries.within)
+    }
+
+    fn expire_after_read(
+        &self,
+        _: &String,
+        tries: &Arc<Tries>,
+        _: Instant,
+        _: Option<Duration>,
+        _: Instant,
+    ) -> Option<Duration> {
+        Some(tries.within)
+    }
+}
 
 impl Local {
     pub(super) fn new() -> Self {
-        let longest = Duration::from_secs(60 * 60);
-        Local(
-            Cache::builder()
-                .max_capacity(MOST_KEYS)
-                .time_to_idle(longest)
-                .build(),
-        )
+        let tries = Cache::builder().max_capacity(MOST_KEYS);
+        Local(tries.expire_after(ByRule).build())
     }
 
     /// Counts a try; or says how long to wait, and does not count it.
     pub(super) fn take(&self, rule: Rule, key: &str, now: Time) -> Option<Duration> {
-        let tries = self
-            .0
-            .get_with(format!("{}:{key}", rule.name), Arc::default);
-        let mut tries = tries.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = || {
+            Arc::new(Tries {
+                within: rule.within,
+                moments: Mutex::default(),
+            })
+        };
+        let tries = self.0.get_with(format!("{}:{key}", rule.name), fresh);
+        let mut tries = tries.moments.lock().unwrap_or_else(PoisonError::into_inner);
         // A clock that was set back makes tries of the future: they count, but not for longer than they would have.
         for at in tries.iter_mut() {
             *at = (*at).min(now);
@@ -43,7 +68,8 @@ impl Local {
     /// Uncounts the last try, which others refused.
     pub(super) fn give_back(&self, rule: Rule, key: &str) {
         if let Some(tries) = self.0.get(&format!("{}:{key}", rule.name)) {
-            tries.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut moments = tries.moments.lock().unwrap_or_else(PoisonError::into_inner);
+            moments.pop();
         }
     }
 }
@@ -95,5 +121,19 @@ mod tests {
         }
         local.0.run_pending_tasks();
         assert!(local.0.entry_count() <= MOST_KEYS);
+    }
+
+    #[test]
+    fn what_still_counts_is_remembered_as_long_as_it_does() {
+        let tries = Arc::new(Tries {
+            within: Duration::from_secs(7 * 24 * 60 * 60),
+            moments: Mutex::default(),
+        });
+        let (key, now) = (String::new(), Instant::now());
+        let kept = [
+            ByRule.expire_after_create(&key, &tries, now),
+            ByRule.expire_after_read(&key, &tries, now, None, now),
+        ];
+        assert_eq!(kept, [Some(tries.within); 2]);
     }
 }

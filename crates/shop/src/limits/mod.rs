@@ -1,5 +1,5 @@
 //! How often something may be done: the limits beside that on logging in, which the database keeps
-//! (`accounts/attempts.rs`). To add one: a line in `RULES`, and a call of [`check`] where it is done.
+//! (`accounts/attempts/`). To add one: a line in [`Limit::rule`], and a call of [`check`] where it is done.
 
 mod bucket;
 mod local;
@@ -17,7 +17,7 @@ use crate::address;
 use crate::app::App;
 use crate::clock::Time;
 use crate::config::Config;
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 
 /// More keys than this are not remembered; the longest unseen go first.
 const MOST_KEYS: u64 = 100_000;
@@ -30,7 +30,6 @@ pub enum Limit {
     ResendByAccount,
     ResetByAddress,
     ResetByAccount,
-    ExportByAccount,
 }
 
 /// So many within any such time.
@@ -50,7 +49,6 @@ impl Limit {
             Limit::ResendByAccount => ("resend-account", 3, minutes(60)),
             Limit::ResetByAddress => ("reset-address", 5, minutes(15)),
             Limit::ResetByAccount => ("reset-account", 3, minutes(60)),
-            Limit::ExportByAccount => ("export-account", 1, minutes(24 * 60)),
         };
         Rule { name, most, within }
     }
@@ -66,10 +64,15 @@ pub async fn check(app: &App, limit: Limit, key: &str) -> Result<()> {
     let now = app.clock.now();
     match app.limits.take(rule, key, now).await {
         None => Ok(()),
-        Some(wait) => Err(Code::RateLimited
-            .with("Too many requests. Try again later.")
-            .retry_after(seconds(wait))),
+        Some(wait) => Err(too_many(wait)),
     }
+}
+
+/// `rate_limited` for so long.
+pub fn too_many(wait: Duration) -> Error {
+    Code::RateLimited
+        .with("Too many requests. Try again later.")
+        .retry_after(seconds(wait))
 }
 
 /// What counts as one address: with IPv6 a network of 64 bits, which is one customer of its provider.

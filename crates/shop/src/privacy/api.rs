@@ -13,14 +13,13 @@ use super::export_account::{self, Person};
 use crate::accounts::{self, ProfileOut, ProofIn};
 use crate::addresses::KeptAddressOut;
 use crate::app::App;
-use crate::caller::{Admin, Client, User};
+use crate::caller::{Admin, Client, RequestId, User};
 use crate::cart::CartLine;
 use crate::clock::Time;
 use crate::error::{Code, Error, Result};
 use crate::http::extract::{Id, In};
 use crate::http::{Op, Routes, WithHeader, no_content};
 use crate::ids::{ProductId, UserId, VariantId};
-use crate::limits::{self, Limit};
 use crate::orders::{Order, OrderOut};
 use crate::payments::PaymentOut;
 
@@ -78,10 +77,11 @@ async fn export(
     State(app): State<App>,
     user: User,
     client: Client,
+    request: RequestId,
     In(body): In<ProofIn>,
 ) -> Result<Response> {
     accounts::prove_again(&app, user, &client, &body.into()).await?;
-    limits::check(&app, Limit::ExportByAccount, &user.id.to_string()).await?;
+    export_account::begin(&app, user, request).await?;
     let head = ExportOut::of(&app, export_account::person(&app, user).await?);
     let head = serde_json::to_string(&head).map_err(Error::internal)?;
     let head = head

@@ -1,5 +1,7 @@
 //! Guessing passwords: what is counted, against whom, and who is never in the way.
 
+mod lines;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 

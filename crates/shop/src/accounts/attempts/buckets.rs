@@ -5,10 +5,13 @@ use std::time::Duration;
 use db::Tx;
 use sha2::{Digest, Sha256};
 
-use super::{Outcome, WINDOW, store};
+use super::{Known, Outcome, WINDOW, store};
+use crate::accounts::store::Credentials;
+use crate::caller::Client;
 use crate::clock::Time;
 use crate::error::Result;
 use crate::ids::UserId;
+use crate::limits;
 
 /// An attempt that nobody finished (the client hung up, the node died) has failed after this.
 const PENDING: Duration = Duration::from_secs(30);
@@ -21,6 +24,34 @@ pub(super) struct Buckets {
     pub(super) account: String,
     /// None: a known device or session is not counted by its address.
     pub(super) address: Option<String>,
+}
+
+impl Buckets {
+    pub(super) fn of(
+        key: &str,
+        found: Option<&Credentials>,
+        client: &Client,
+        known: Option<Known<'_>>,
+    ) -> Self {
+        let own = match known {
+            Some(Known::Session(session)) => Some(format!("session:{session}")),
+            Some(Known::Device(device)) if found.is_some_and(|user| user.id == device.user) => {
+                Some(device.name())
+            }
+            _ => None,
+        };
+        let held = found.map_or_else(|| of_nobody(key), |user| of_user(user.id));
+        Buckets {
+            account: match &own {
+                Some(own) => format!("{held}:{own}"),
+                None => held.clone(),
+            },
+            held,
+            address: own
+                .is_none()
+                .then(|| of_address(&limits::network(client.ip))),
+        }
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]

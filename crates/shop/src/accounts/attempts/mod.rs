@@ -3,7 +3,8 @@
 //!
 //! An attempt counts before its password is hashed, so that a burst cannot slip through: it takes one of the places
 //! that are left, and gives it back when the password was right. Who finds no place free waits until it is known what
-//! became of those that hold them: first in `gate.rs` (attempts of this node), then at the database (of all).
+//! became of those that hold them: first in `gate.rs` (attempts of this node), then at the database (of all). Whoever
+//! waits holds no turn at hashing, so that nobody else waits for it.
 //! A device on which somebody signed in before (`known_device.rs`) has places of its own for that account, so that
 //! nobody can be locked out by strangers; and so has each session, for the password that is said again in it. To use
 //! a session or a refresh token none is needed.
@@ -16,14 +17,16 @@ pub(super) mod store;
 use std::time::Duration;
 
 use db::Tx;
+use tokio::time::{Instant, timeout_at};
 
 use buckets::{Bucket, Buckets, hold, judge, of_address, of_nobody, of_user};
 pub(super) use gate::Gate;
-use gate::Places;
+use gate::Passed;
 use known_device::KnownDevice;
 pub use store::STATEMENTS;
 
 use super::account;
+use super::hashing::Turn;
 use super::store::Credentials;
 use crate::app::App;
 use crate::caller::Client;
@@ -40,7 +43,9 @@ pub const MOST_OF_ADDRESS: usize = 5;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long attempts can be looked at.
 const KEPT_FOR: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+/// Between two looks at the database, which grow from the one to the other.
 const PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 
 crate::words! {
     pub enum Outcome {
@@ -59,7 +64,7 @@ crate::words! {
 pub(super) struct Attempt {
     id: LoginAttemptId,
     buckets: Buckets,
-    _places: Places,
+    _passed: Passed,
 }
 
 /// What is proven of an attempt before its password is looked at: it has places of its own then, and strangers cannot
@@ -79,37 +84,49 @@ pub(super) struct NewAttempt<'a> {
     pub client: &'a Client,
 }
 
-/// Counts an attempt to sign in as `name`, who may be `found`.
+/// An attempt that may be counted: it is past the gate and has a turn at hashing.
+pub(super) struct Admitted {
+    passed: Passed,
+    turn: Turn,
+    until: Instant,
+}
+
+/// Stands in line, before anything is looked up: who is refused here costs the database nothing. `name` is what was
+/// typed; who is known here is known by that.
+///
+/// # Errors
+/// `overloaded` when too many wait for this account, this address, or to be hashed.
+pub(super) async fn line_up(
+    app: &App,
+    name: &str,
+    client: &Client,
+    known: Option<Known<'_>>,
+) -> Result<Admitted> {
+    let until = Instant::now() + PATIENCE;
+    let network = limits::network(client.ip);
+    let passed = timeout_at(until, app.accounts.gate.pass(name, &network, known));
+    Ok(Admitted {
+        passed: passed.await.map_err(|_| busy())??,
+        turn: app.accounts.hasher.admit()?,
+        until,
+    })
+}
+
+/// Counts an attempt to sign in as `name`, who may be `found`, and gives the turn for its password.
 ///
 /// # Errors
 /// `login_locked` with the time to wait; `overloaded` when it is not known for too long what became of others.
 pub(super) async fn begin(
     app: &App,
+    admitted: Admitted,
     name: &str,
     found: Option<&Credentials>,
     client: &Client,
     known: Option<Known<'_>>,
-) -> Result<Attempt> {
+) -> Result<(Attempt, Turn)> {
     let key = account::key(name);
-    let own = match known {
-        Some(Known::Session(session)) => Some(format!("session:{session}")),
-        Some(Known::Device(device)) if found.is_some_and(|user| user.id == device.user) => {
-            Some(device.name())
-        }
-        _ => None,
-    };
-    let held = found.map_or_else(|| of_nobody(&key), |user| of_user(user.id));
-    let buckets = Buckets {
-        account: match &own {
-            Some(own) => format!("{held}:{own}"),
-            None => held.clone(),
-        },
-        held,
-        address: own
-            .is_none()
-            .then(|| of_address(&limits::network(client.ip))),
-    };
-    let attempt = NewAttempt {
+    let buckets = Buckets::of(&key, found, client, known);
+    let new = NewAttempt {
         user: found.map(|user| user.id),
         email_key: if key.contains('@') {
             key
@@ -118,35 +135,40 @@ pub(super) async fn begin(
         },
         client,
     };
-    let waiting = async {
-        let places = app
-            .accounts
-            .gate
-            .enter(&buckets.account, buckets.address.as_deref())
-            .await;
+    let Admitted {
+        passed,
+        mut turn,
+        until,
+    } = admitted;
+    let counting = async {
+        let mut pause = PAUSE;
         loop {
             let now = app.clock.now();
-            let counted = transact!(app.db, tx => { count(tx, &attempt, &buckets, now).await })?;
-            match counted {
-                Counted::Free(id) => {
-                    let buckets = buckets.clone();
-                    return Ok(Attempt {
-                        id,
-                        buckets,
-                        _places: places,
-                    });
-                }
+            match transact!(app.db, tx => { count(tx, &new, &buckets, now).await })? {
+                Counted::Free(id) => return Ok((id, turn)),
                 Counted::Locked(wait) => return Err(locked(wait)),
-                Counted::Undecided => tokio::time::sleep(PAUSE).await,
+                Counted::Undecided => {}
             }
+            // It may take long, and others need the turn meanwhile.
+            drop(turn);
+            tokio::time::sleep(pause).await;
+            pause = LONGEST_PAUSE.min(2 * pause);
+            turn = app.accounts.hasher.admit()?;
         }
     };
-    match tokio::time::timeout(PATIENCE, waiting).await {
-        Ok(result) => result,
-        Err(_) => Err(Code::Overloaded
-            .with("Too many sign-ins at the moment. Try again shortly.")
-            .retry_after(1)),
-    }
+    let (id, turn) = timeout_at(until, counting).await.map_err(|_| busy())??;
+    let attempt = Attempt {
+        id,
+        buckets,
+        _passed: passed,
+    };
+    Ok((attempt, turn))
+}
+
+fn busy() -> Error {
+    Code::Overloaded
+        .with("Too many sign-ins at the moment. Try again shortly.")
+        .retry_after(1)
 }
 
 fn locked(wait: Duration) -> Error {

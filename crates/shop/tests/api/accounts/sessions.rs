@@ -186,4 +186,23 @@ both! {
         let body = json!({"email": "ann@example.com", "password": PASSWORD});
         shop.post(LOGIN).bearer(&stale).json(body).expect(200).await;
     }
+
+    /// TK-07
+    async fn writing_down_that_a_session_is_used_does_not_make_it_live_longer_elsewhere(shop: TestShop) {
+        let access = sign_up(&shop, "ann@example.com").await.access;
+        let other = shop.another_node().await;
+        assert_eq!(profile(&other, &access).await.status, 200);
+        shop.post(LOGOUT).bearer(&access).expect(200).await;
+
+        for _ in 0..14 {
+            // It is written down once a minute.
+            shop.clock.advance(Duration::from_secs(61));
+            let answer = profile(&other, &access).await;
+            if answer.status != 200 {
+                return assert_refused(&answer, 401, "token_revoked");
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("it still lives there");
+    }
 }
