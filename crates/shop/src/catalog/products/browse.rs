@@ -69,7 +69,7 @@ pub(super) async fn list_products(
     }
     let count = found.count.unwrap_or(0);
     let page = if !is_ordered && ways.len() > 1 {
-        view.best_first(&filter, &ways, paging, count).await?
+        view.best_first(&filter, &ways, paging, found.count).await?
     } else {
         let products = store::list_products(&conn, app.db.engine(), &filter, &sort, paging).await?;
         paging.page(products, count, |product| {
@@ -154,7 +154,7 @@ impl View<'_> {
         filter: &Filter,
         ways: &[Matching],
         paging: &Paging,
-        count: i64,
+        count: Option<i64>,
     ) -> Result<Page<Product>> {
         let engine = self.app.db.engine();
         let (from, mut after) = match paging.after() {
@@ -183,14 +183,15 @@ impl View<'_> {
             }
             let missing = limit - i64::try_from(found.len()).unwrap_or(limit);
             let window = (missing, skip);
-            let some = store::next_products(self.conn, engine, &filter, after, window).await?;
+            let some =
+                store::next_products(self.conn, engine, &filter, after, window, count).await?;
             found.extend(some.into_iter().map(|product| (at, product)));
             (after, skip) = (None, 0);
             if i64::try_from(found.len()).unwrap_or(limit) >= limit {
                 break;
             }
         }
-        let page = paging.page(found, count, |(way, product)| {
+        let page = paging.page(found, count.unwrap_or(0), |(way, product)| {
             vec![(*way).into(), product.id.into()]
         })?;
         Ok(page.map(|(_, product)| product))

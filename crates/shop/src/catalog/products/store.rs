@@ -74,7 +74,7 @@ pub(in crate::catalog) fn statements_of(engine: Engine) -> Vec<String> {
         super::filter::BY_ID,
     ];
     let page = shown(products(engine, &all).window(1, 0), &sort);
-    let newest = newest(engine, &all, Some(ProductId(1)), (1, 0)).then(SHOWN, []);
+    let newest = newest(engine, &all, Some(ProductId(1)), (1, 0), Some(1)).then(SHOWN, []);
     let count = filtered(engine, COUNT, &all);
     let sampled = facts(engine, HIT, &all).filter(SAMPLED, [1.into()]);
     let mut all = vec![
@@ -92,10 +92,13 @@ pub(in crate::catalog) fn statements_of(engine: Engine) -> Vec<String> {
 
 const COUNT: &str = "SELECT COUNT(*) FROM products p";
 
-const HIT: &str = "SELECT p.category_id, p.price_minor, p.in_stock";
+const HIT: &str = "SELECT p.category_id, p.price_minor,
+    (SELECT t.in_stock FROM product_stock t WHERE t.id = p.id) AS in_stock";
 
-// Evenly, whatever the order in which products came: multiples of the golden section do not gather anywhere.
-const SAMPLED: &str = "((p.id % 1048576) * 2654435769) % 4294967296 < ?";
+// Drawn by a scrambled id, so that the part is even however products came and were dealt into categories. Scrambled
+// twice: multiples of the golden section alone gather where the step is a Fibonacci number. No step exceeds 64 bits.
+const SAMPLED: &str =
+    "((((p.id % 1048576) * 2654435769) % 4294967296) / 4096 * 2654435769) % 4294967296 < ?";
 const ALL_OF_THEM: i64 = 1 << 32;
 
 db::record! {
@@ -181,20 +184,26 @@ pub(super) async fn next_products(
     filter: &Filter,
     after: Option<ProductId>,
     window: (i64, i64),
+    count: Option<i64>,
 ) -> Result<Vec<Product>> {
-    let page = newest(engine, filter, after, window);
+    let page = newest(engine, filter, after, window, count);
     read(conn, shown(page, &[super::filter::BY_ID.desc()])).await
 }
 
-/// A page of what is searched for; SQLite finds it in this order, and stops when the page is full.
+/// Of a list that is shorter, PostgreSQL shall not look for the words by going through the whole catalog.
+const MANY: i64 = 5_000;
+
+/// A page of what is searched for. SQLite finds it in this order, and stops when the page is full.
 fn newest(
     engine: Engine,
     filter: &Filter,
     after: Option<ProductId>,
     (limit, skip): (i64, i64),
+    count: Option<i64>,
 ) -> Select {
     let id = match engine {
         Engine::Sqlite => "product_search.rowid",
+        Engine::Postgres if count.is_some_and(|count| count < MANY) => "(p.id + 0)",
         Engine::Postgres => "p.id",
     };
     facts(engine, SHOW, filter)

@@ -124,6 +124,11 @@ async fn write_variants(
     by: Option<UserId>,
     now: Time,
 ) -> Result<()> {
+    // Stock before what is offered of it, as checkouts take them.
+    if old.variants.len() > 1 {
+        let variants: Vec<_> = old.variants.iter().map(|variant| variant.id).collect();
+        inventory::hold(tx, &variants).await?;
+    }
     for &id in &plan.dropped {
         store::drop_variant(tx, id, now).await?;
     }

@@ -101,8 +101,8 @@ const NO_ITEM: &str = "SELECT v.id, 'none at the default location'
   WHERE s.id IS NULL";
 
 const FACTS: &str = "SELECT p.id, 'the facts of the product are old'
-  FROM products p LEFT JOIN product_facts f ON f.id = p.id
-  WHERE f.id IS NULL OR f.category_id IS DISTINCT FROM p.category_id OR f.price_minor <> p.price_minor
+  FROM products p LEFT JOIN product_facts f ON f.id = p.id LEFT JOIN product_stock t ON t.id = p.id
+  WHERE f.id IS NULL OR t.id IS NULL OR f.category_id IS DISTINCT FROM p.category_id OR f.price_minor <> p.price_minor
     OR f.is_active <> p.is_active OR f.is_featured <> p.is_featured
-    OR f.in_stock <> EXISTS (SELECT 1 FROM variants v JOIN stock_items s ON s.variant_id = v.id
+    OR t.in_stock <> EXISTS (SELECT 1 FROM variants v JOIN stock_items s ON s.variant_id = v.id
       WHERE v.product_id = p.id AND v.is_active = TRUE AND s.on_hand > s.reserved)";
