@@ -4,7 +4,7 @@
 //! script, no second file behind the first. Its *files* (the picture and three thumbnails) are named by a digest of
 //! its bytes: they never change, and the same picture is kept once.
 //! Invariants: a row of `media_files` stands before the files and goes after them; nothing shows a file that is not
-//! whole; what no product refers to for an hour, be it by naming its address, is erased by [`sweep`].
+//! whole; what no product refers to for an hour, be it by naming its path, is erased by [`sweep`].
 
 mod api;
 mod keep_picture;
