@@ -9,6 +9,7 @@ mod flagged;
 use db::Tx;
 use futures_util::try_join;
 
+use super::alert::{Told, alert};
 use super::payment::{Fact, Heard, Payment, PaymentState, Report, Stands};
 use super::store::{self, Entry, Money};
 use super::{give_back, schedule};
@@ -46,6 +47,7 @@ async fn apply(
     (heard, asked): (Heard, bool),
     now: Time,
 ) -> Result<Payment> {
+    let had_money = payment.has_money();
     let (order, payment) = try_join!(
         orders::hold_order(tx, payment.order_id, now),
         store::hold(tx, payment.id, now)
@@ -54,7 +56,7 @@ async fn apply(
         tx,
         order: &order,
         heard,
-        asked,
+        asked: asked && had_money,
         now,
     };
     match report.stands {
@@ -71,6 +73,7 @@ struct Books<'a> {
     tx: &'a Tx,
     order: &'a OrderRow,
     heard: Heard,
+    /// The provider was asked when its money was in the books.
     asked: bool,
     now: Time,
 }
@@ -96,7 +99,7 @@ impl Books<'_> {
             }
             Some(known) if known.id != payment.id => {
                 const WHY: &str = "this money belongs to another payment";
-                self.note(&payment, Fact::Flagged, id, 0, WHY).await?;
+                alert(self.tx, &payment, id, WHY, self.told()).await?;
                 return Ok(payment);
             }
             _ => {}
@@ -138,7 +141,8 @@ impl Books<'_> {
             provider: payment.provider,
             provider_payment_id: Some(id),
             status,
-            minor: payment.amount_minor,
+            asked_minor: payment.amount_minor,
+            captured_minor: payment.amount_minor,
             currency: &payment.currency,
             method: &report.method,
             actor: None,
@@ -203,6 +207,7 @@ impl Books<'_> {
             self.doubt(&payment, report).await?;
             return Ok(payment);
         }
+        let was_authorized = payment.status == PaymentState::Authorized;
         payment.status = PaymentState::Failed;
         payment.note = report.note.chars().take(200).collect();
         let next = Some(self.now + schedule::FIRST).filter(|_| payment.reference.is_some());
@@ -215,8 +220,15 @@ impl Books<'_> {
             events::record(self.tx, &event, self.now)
         )?;
         let id = report.payment_id.as_deref().unwrap_or_default();
-        self.note(&payment, Fact::Failed, id, 0, &payment.note)
+        let is_new = self
+            .note(&payment, Fact::Failed, id, 0, &payment.note)
             .await?;
+        if was_authorized && !is_new {
+            // Under this name an earlier try failed; that the authorization came to nothing is a fact of its own.
+            let anew = format!("{id}@{}", self.now.0);
+            self.note(&payment, Fact::Failed, &anew, 0, &payment.note)
+                .await?;
+        }
         self.settle().await?;
         Ok(payment)
     }
@@ -254,6 +266,13 @@ impl Books<'_> {
             actor: None,
         };
         store::add_fact(self.tx, payment, &entry, self.now).await
+    }
+
+    fn told(&self) -> Told {
+        Told {
+            heard: self.heard,
+            now: self.now,
+        }
     }
 
     fn order_ended(&self) -> bool {

@@ -130,9 +130,10 @@ async fn look_at(app: &App, payment: &Payment) -> Result<()> {
     let age = now.since(payment.created_at);
     let report = match payment.reference {
         Some(_) => match ask(app, payment).await {
-            Err(error) if age >= schedule::GIVE_UP => {
+            Err(error) if is_last(payment) => {
                 tracing::error!(payment = payment.id.0, %error, "a payment is given up");
-                return end(app, payment).await;
+                end(app, payment).await?;
+                return Err(error);
             }
             report => report?,
         },
@@ -145,7 +146,20 @@ async fn look_at(app: &App, payment: &Payment) -> Result<()> {
     if !report.is_news(payment) {
         return Ok(());
     }
-    crate::transact!(app.db, tx => { apply_answer(tx, payment, &report, Heard::Reconciler, now).await.map(drop) })
+    let applied = crate::transact!(app.db, tx => {
+        apply_answer(tx, payment, &report, Heard::Reconciler, now).await
+    })?;
+    // What came may be another payment's money: then nothing comes of this one.
+    if age >= schedule::LAST && !(applied.id == payment.id && applied.has_money()) {
+        return end(app, payment).await;
+    }
+    Ok(())
+}
+
+/// It was due so late. One that only nobody got to in time is asked for once more.
+fn is_last(payment: &Payment) -> bool {
+    let due = payment.next_check_at;
+    due.is_some_and(|due| due.since(payment.created_at) >= schedule::GIVE_UP)
 }
 
 /// At the last look: what the buyer has not decided by then, or what nobody could take, comes to nothing.

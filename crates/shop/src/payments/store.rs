@@ -101,7 +101,7 @@ const INSERT: &str = concat!(
 const INSERT_MONEY: &str = concat!(
     "INSERT INTO payments (order_id, provider, provider_payment_id, status, amount_minor, currency, captured_minor, method,
       actor_id, created_at, updated_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $5, $7, $8, $9, $9) ON CONFLICT (provider, provider_payment_id) DO NOTHING RETURNING ",
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10) ON CONFLICT (provider, provider_payment_id) DO NOTHING RETURNING ",
     payment_columns!("")
 );
 const SET_REFERENCE: &str = "UPDATE payments SET reference = $2, url = $3, updated_at = $4 WHERE id = $1 AND (reference IS NULL OR reference = $2)";
@@ -210,7 +210,9 @@ pub(crate) struct Money<'a> {
     pub provider: Provider,
     pub provider_payment_id: Option<&'a str>,
     pub status: PaymentState,
-    pub minor: i64,
+    /// What was asked for, and what came.
+    pub asked_minor: i64,
+    pub captured_minor: i64,
     pub currency: &'a str,
     pub method: &'a str,
     pub actor: Option<UserId>,
@@ -222,8 +224,9 @@ pub(crate) async fn insert_money(tx: &Tx, money: &Money<'_>, now: Time) -> Resul
         money.provider,
         money.provider_payment_id,
         money.status,
-        money.minor,
+        money.asked_minor,
         money.currency,
+        money.captured_minor,
         money.method,
         money.actor,
         now

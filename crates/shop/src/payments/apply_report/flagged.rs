@@ -3,7 +3,7 @@
 use super::Books;
 use crate::error::Result;
 use crate::events::{self, Event};
-use crate::payments::alert::{Told, alert};
+use crate::payments::alert::alert;
 use crate::payments::give_back;
 use crate::payments::payment::{Fact, Payment, PaymentState, Report, Stands};
 use crate::payments::store::{self, Money};
@@ -30,7 +30,7 @@ impl Books<'_> {
         }
         let same = payment.provider_payment_id.as_deref() == Some(id);
         if captured_minor == 0 || same {
-            self.note(&payment, Fact::Flagged, id, 0, why).await?;
+            alert(self.tx, &payment, id, why, self.told()).await?;
             return Ok(payment);
         }
         let money = Money {
@@ -38,7 +38,8 @@ impl Books<'_> {
             provider: payment.provider,
             provider_payment_id: Some(id),
             status: PaymentState::Flagged,
-            minor: captured_minor,
+            asked_minor: payment.amount_minor,
+            captured_minor,
             currency: &payment.currency,
             method: &report.method,
             actor: None,
@@ -79,19 +80,16 @@ impl Books<'_> {
         Ok(payment)
     }
 
-    /// The provider says that money in the books never came. An event that says so may be an old one; an answer is not.
+    /// The provider says that money in the books never came. An event that says so may be an old one,
+    /// and so may an answer that was under way when the money came.
     pub(super) async fn doubt(&self, payment: &Payment, report: &Report) -> Result<()> {
         let id = report.payment_id.as_deref().unwrap_or_default();
         let same = payment.provider_payment_id.as_deref() == Some(id);
         if !(self.asked && payment.has_money() && same) {
             return Ok(());
         }
-        let told = Told {
-            heard: self.heard,
-            now: self.now,
-        };
         const WHY: &str = "the provider says that this money was not taken";
-        alert(self.tx, payment, id, WHY, told).await
+        alert(self.tx, payment, id, WHY, self.told()).await
     }
 }
 

@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::four::{Four, P, razorpay_event};
 use super::{paid, words};
-use crate::support::providers::Fault;
+use crate::shopping::tamper;
+use crate::support::providers::{Fault, razorpay};
 
 fn refused() -> Fault {
     Fault::Say(400, "{}".into())
@@ -20,6 +21,17 @@ impl Four {
         payment["status"] = json!("refunded");
         payment["amount_refunded"] = payment["amount"].clone();
         payment["refund_status"] = json!("full");
+    }
+
+    /// What Razorpay tells of a payment as it stands there.
+    async fn hears_of(&self, payment: &str) {
+        let entity = self.razorpay.state.book.lock().unwrap().payments[payment].clone();
+        let kind = format!("payment.{}", entity["status"].as_str().unwrap());
+        let event = razorpay_event(
+            &razorpay::event(&kind, &entity),
+            &format!("{kind} {payment}"),
+        );
+        self.send(P::Razorpay, &event).expect(200).await;
     }
 
     async fn looks_again(&self, after: u64) {
@@ -49,6 +61,32 @@ both! {
         assert_eq!(s.facts(&order).await, words(&["authorized", "failed"]));
         assert_eq!(s.number("SELECT COUNT(*) FROM provider_events WHERE outcome = 'parked'").await, 0);
         assert_eq!(s.number("SELECT captured_minor FROM orders").await, 0);
+        s.all_is_well().await;
+    }
+
+    async fn an_authorization_that_lapsed_after_an_earlier_try_is_no_money(s: Four) {
+        for first in ["failed", "authorized"] {
+            let (order, reference) = s.begun(P::Razorpay).await;
+            let mut facts = Vec::new();
+            for try_is in [first, "authorized"] {
+                let payment = s.razorpay.razorpay_pays(&reference, try_is);
+                if try_is == "authorized" {
+                    s.razorpay.fails("/capture", refused());
+                    facts.push("authorized");
+                }
+                s.hears_of(&payment).await;
+                assert_eq!(s.stands(&order).await.1, try_is);
+                if try_is == "authorized" {
+                    s.lapses(&payment);
+                    s.looks_again(121).await;
+                }
+                facts.push("failed");
+                assert_eq!(s.stands(&order).await, ("payment_failed".to_owned(), "failed".to_owned()));
+                assert_eq!((s.payments(&order).await, s.facts(&order).await), (words(&["failed"]), words(&facts)));
+            }
+            s.looks_again(24 * 3600).await;
+            assert_eq!(s.stands(&order).await, ("expired".to_owned(), "failed".to_owned()));
+        }
         s.all_is_well().await;
     }
 
@@ -113,6 +151,51 @@ both! {
         let asked = s.stripe.count("");
         s.looks_again(24 * 3600).await;
         assert_eq!(s.stripe.count(""), asked);
+        s.all_is_well().await;
+    }
+
+    /// PY-12
+    async fn what_nobody_got_to_for_days_is_not_given_up_at_the_first_ask(s: Four) {
+        let (order, reference) = s.begun(P::Stripe).await;
+        s.buyer_pays(P::Stripe, &reference);
+        s.stripe.fails("/v1/", Fault::Say(500, "{}".into()));
+        s.looks_again(9 * 24 * 3600).await;
+        assert_eq!(s.payments(&order).await, words(&["pending"]));
+        s.looks_again(24 * 3600 + 1).await;
+        s.looks_again(60).await;
+        assert_eq!(s.stands(&order).await, ("expired".to_owned(), "refunded".to_owned()));
+        s.all_is_well().await;
+    }
+
+    /// PY-12
+    async fn giving_up_does_not_quicken_a_sweep(s: Four) {
+        for _ in 0..8 {
+            s.begun(P::Stripe).await;
+        }
+        for _ in 0..8 {
+            s.stripe.fails("/v1/", Fault::Say(500, "{}".into()));
+        }
+        let late = 8 * 24 * 3600;
+        tamper(&s.shop, &format!("UPDATE payments SET next_check_at = created_at + {late}000000")).await;
+        s.looks_again(late + 60).await;
+        // One at a time, until the provider has a pause.
+        assert_eq!(s.number("SELECT COUNT(*) FROM payments WHERE status = 'cancelled'").await, 5);
+        s.all_is_well().await;
+    }
+
+    /// PY-12
+    async fn money_of_another_payment_is_told_to_staff_and_not_asked_for_for_ever(s: Four) {
+        let (_, first) = s.begun(P::Razorpay).await;
+        let payment = s.razorpay.razorpay_pays(&first, "captured");
+        s.hears_of(&payment).await;
+        let (order, reference) = s.begun(P::Razorpay).await;
+        s.razorpay.state.book.lock().unwrap().payments.get_mut(&payment).unwrap()["order_id"] = json!(reference);
+        s.looks_again(121).await;
+        assert_eq!((s.payments(&order).await, s.flags().await), (words(&["pending"]), 1));
+        s.looks_again(4 * 24 * 3600).await;
+        assert_eq!((s.payments(&order).await, s.flags().await), (words(&["cancelled"]), 1));
+        assert_eq!(s.number("SELECT COUNT(*) FROM payments WHERE next_check_at IS NOT NULL").await, 0);
+        assert_eq!(s.facts(&order).await, words(&["flagged"]));
         s.all_is_well().await;
     }
 }

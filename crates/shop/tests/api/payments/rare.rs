@@ -41,7 +41,7 @@ impl Four {
     }
 }
 
-async fn until(so: impl Fn() -> bool) {
+pub async fn until(so: impl Fn() -> bool) {
     for _ in 0..2000 {
         if so() {
             return;

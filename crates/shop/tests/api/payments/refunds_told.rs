@@ -20,7 +20,7 @@ impl Four {
         (order, payment, paid)
     }
 
-    async fn flags(&self) -> i64 {
+    pub async fn flags(&self) -> i64 {
         self.number("SELECT COUNT(*) FROM outbox WHERE topic = 'payment.flagged'")
             .await
     }

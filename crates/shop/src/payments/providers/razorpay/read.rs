@@ -15,14 +15,14 @@ pub(super) fn never_captured(payment: &Value) -> bool {
     payment.get("captured") == Some(&Value::Bool(false))
 }
 
-/// Of several tries on one order, the one with money.
+/// Of several tries on one order, the one with money; else what was promised last stands before what was refused.
 pub(super) fn furthest(list: &Value) -> Option<&Value> {
     let rank = |payment: &&Value| match text(payment, "/status") {
-        _ if lapsed(payment) => 0,
-        Some("captured") => 4,
-        Some("refunded") => 3,
-        Some("authorized") => 2,
-        Some("created") => 1,
+        _ if lapsed(payment) => 1,
+        Some("captured") => 5,
+        Some("refunded") => 4,
+        Some("authorized") => 3,
+        Some("created") => 2,
         _ => 0,
     };
     list.pointer("/items")?.as_array()?.iter().max_by_key(rank)

@@ -24,12 +24,14 @@ pub fn answer(state: &State, asked: &Asked) -> Said {
         ("POST", ["v1", "orders"]) => create(state, asked),
         ("GET", ["v1", "orders", order, "payments"]) => {
             let book = state.book.lock().unwrap();
-            let items: Vec<_> = book
+            let mut items: Vec<_> = book
                 .payments
                 .values()
                 .filter(|payment| payment["order_id"] == *order)
                 .cloned()
                 .collect();
+            // The newest first.
+            items.sort_by_key(|payment| std::cmp::Reverse(payment["id"].to_string()));
             said(
                 200,
                 &json!({"entity": "collection", "count": items.len(), "items": items}),
