@@ -4,6 +4,7 @@ use std::{
     io::{Read, Write},
     net::{TcpListener, TcpStream},
     process::Stdio,
+    time::{Duration, Instant},
 };
 
 use crate::support::{Answer, Folder, PASSWORD, Shop, cartwright, eventually, login, send_signal};
@@ -65,6 +66,30 @@ fn a_request_that_never_ends_does_not_hold_the_program_longer_than_allowed() {
 
     shop.log_line("cut off");
     assert_eq!(shop.wait().code(), Some(0));
+}
+
+#[test]
+fn requests_and_jobs_that_never_end_have_one_limit_together() {
+    let folder = Folder::new();
+    // A mail server that says nothing.
+    let mails = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("smtp://{}", mails.local_addr().unwrap());
+    let settings = [("SHUTDOWN_TIMEOUT", "3s"), ("EMAIL_URL", &*url)];
+    let mut shop = Shop::open(&folder, &settings);
+    let body = serde_json::json!({"email": "ann@shop.example", "password": PASSWORD}).to_string();
+    let mut sign_up = begin_sign_up(&shop, body.len());
+    sign_up.write_all(body.as_bytes()).unwrap();
+    assert_eq!(Answer::read(&mut sign_up).status, 201);
+    let _waits = mails.accept().unwrap();
+    let _never = begin_sign_up(&shop, 100);
+
+    shop.signal("TERM");
+    shop.log_line("stopping");
+    let begun = Instant::now();
+
+    shop.log_line("cut off");
+    assert_eq!(shop.wait().code(), Some(0));
+    assert!(begun.elapsed() < Duration::from_millis(5500));
 }
 
 #[test]
