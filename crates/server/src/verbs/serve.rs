@@ -45,7 +45,8 @@ pub(super) async fn run(mut config: Config, json: bool) -> anyhow::Result<ExitCo
     });
     let background = tokio::spawn(shop::jobs(&app).run(stopped(stop.clone())));
     print_banner(&app, json).await?;
-    let end = tokio::spawn(end_of(stop.clone(), app.config.shutdown_timeout));
+    let patience = app.config.shutdown_timeout;
+    let end = tokio::spawn(end_of(stop.clone(), patience));
     listener.serve(stop).await;
     // The same end for all: whoever stops the program waits that long and then kills it.
     let end = end.await?;
@@ -53,9 +54,9 @@ pub(super) async fn run(mut config: Config, json: bool) -> anyhow::Result<ExitCo
         let _ = tokio::time::timeout_at(end, beside).await;
     }
     // A job that has begun is finished; the runner's own word for a job that broke is in the log.
-    let background = tokio::time::timeout_at(end, background);
-    let left = end.saturating_duration_since(Instant::now());
-    let _ = tokio::join!(background, app.traces.flush(FLUSH.min(left)));
+    let for_traces = FLUSH.min(patience / 10);
+    let _ = tokio::time::timeout_at(end - for_traces, background).await;
+    app.traces.flush(for_traces).await;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }

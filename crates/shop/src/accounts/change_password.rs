@@ -115,7 +115,10 @@ pub(super) async fn check_password(
     if let Some(fault) = passwords::length_fault(attr, given) {
         return Ok(Some(fault));
     }
-    let known = Some(Known::Session(user.session));
+    let known = Some(Known::Session {
+        user: user.id,
+        session: user.session,
+    });
     let admitted = attempts::line_up(app, &account.email, client, known).await?;
     let (attempt, turn) =
         attempts::begin(app, admitted, &account.email, Some(stored), client, known).await?;

@@ -110,7 +110,7 @@ impl Accounts {
                 allow_documented: !config.is_production(),
             },
             sessions: authenticate::SessionCache::new(),
-            gate: attempts::Gate::new(),
+            gate: attempts::Gate::new(config.max_requests_in_flight),
             devices: attempts::known_device::DeviceKey::new(secret),
         }
     }

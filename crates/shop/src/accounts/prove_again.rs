@@ -26,7 +26,10 @@ const PASSWORD: &str = "current_password";
 /// A fault of `current_password` or `otp`; `login_locked` after too many wrong ones.
 pub async fn prove_again(app: &App, user: User, client: &Client, proof: &Proof) -> Result<Account> {
     let password = judge(proof)?;
-    let known = Some(Known::Session(user.session));
+    let known = Some(Known::Session {
+        user: user.id,
+        session: user.session,
+    });
     let admitted = attempts::line_up(app, "", client, known).await?;
     let conn = app.db.read().await?;
     let account = store::account(&conn, user.id).await?;

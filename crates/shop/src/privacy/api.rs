@@ -81,8 +81,9 @@ async fn export(
     In(body): In<ProofIn>,
 ) -> Result<Response> {
     accounts::prove_again(&app, user, &client, &body.into()).await?;
-    export_account::begin(&app, user, request).await?;
+    // Read first: what cannot be had at the moment does not cost the day.
     let head = ExportOut::of(&app, export_account::person(&app, user).await?);
+    export_account::begin(&app, user, request).await?;
     let head = serde_json::to_string(&head).map_err(Error::internal)?;
     let head = head
         .strip_suffix("]}")

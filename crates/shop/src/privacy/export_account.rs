@@ -44,7 +44,7 @@ pub(super) async fn begin(app: &App, user: User, request: RequestId) -> Result<(
         // Two at once take turns.
         accounts::hold(tx, user.id).await?;
         let last = audit::last(tx, Action::UserExported, user.id).await?;
-        let wait = last.map(|at| (at + ONCE_IN).since(now));
+        let wait = last.map(|at| (at + ONCE_IN).since(now).min(ONCE_IN));
         if let Some(wait) = wait.filter(|wait| !wait.is_zero()) {
             return Err(limits::too_many(wait));
         }

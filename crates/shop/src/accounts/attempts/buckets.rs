@@ -34,7 +34,7 @@ impl Buckets {
         known: Option<Known<'_>>,
     ) -> Self {
         let own = match known {
-            Some(Known::Session(session)) => Some(format!("session:{session}")),
+            Some(Known::Session { session, .. }) => Some(format!("session:{session}")),
             Some(Known::Device(device)) if found.is_some_and(|user| user.id == device.user) => {
                 Some(device.name())
             }

@@ -1,7 +1,8 @@
-//! Logins of this node stand in line for the places of their account and their address, in the order they came.
+//! Logins of this node stand in line for the places of their address and their account, in the order they came.
 //!
 //! The database decides; this saves asking it again and again, and keeps those who wait for one account or one address
-//! from taking what others need: in line nothing else is held, and a line has an end.
+//! from taking what others need: a line has an end, all lines together have one, and who waits for an account holds a
+//! place of an address only, so that no address fills the lines of accounts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,10 @@ use crate::error::Result;
 /// So many may wait in a line.
 const WAITING: usize = 16;
 
-pub(in crate::accounts) struct Gate(Cache<String, Line>);
+pub(in crate::accounts) struct Gate {
+    lines: Cache<String, Line>,
+    waiting: Arc<Semaphore>,
+}
 
 #[derive(Clone)]
 struct Line {
@@ -25,26 +29,42 @@ struct Line {
     gate: Arc<Semaphore>,
 }
 
+/// One of those who may wait at once on this node.
+pub(super) struct Waiting {
+    _held: OwnedSemaphorePermit,
+}
+
 /// Past the gate; the next in line may pass when it is dropped.
 pub(super) struct Passed {
     _held: Vec<[OwnedSemaphorePermit; 2]>,
 }
 
 impl Gate {
-    pub(in crate::accounts) fn new() -> Self {
+    /// Of `most_requests` that may be in flight, an eighth may wait here.
+    pub(in crate::accounts) fn new(most_requests: usize) -> Self {
         let idle = Duration::from_secs(60);
-        Gate(
-            Cache::builder()
+        Gate {
+            lines: Cache::builder()
                 .max_capacity(100_000)
                 .time_to_idle(idle)
                 .build(),
-        )
+            waiting: Arc::new(Semaphore::new((most_requests / 8).max(1))),
+        }
     }
 
-    /// Waits for its turn in the line of the account, then in that of the address.
+    /// # Errors
+    /// `overloaded` when too many wait.
+    pub(super) fn wait(&self) -> Result<Waiting> {
+        let waiting = Arc::clone(&self.waiting).try_acquire_owned();
+        Ok(Waiting {
+            _held: waiting.map_err(|_| busy())?,
+        })
+    }
+
+    /// Waits for its turn in the line of the address, then in that of the account.
     ///
     /// # Errors
-    /// `overloaded` when one of them is full.
+    /// `overloaded` when one of them is full, or too many wait.
     pub(super) async fn pass(
         &self,
         name: &str,
@@ -53,29 +73,37 @@ impl Gate {
     ) -> Result<Passed> {
         let mut held = Vec::with_capacity(2);
         for (line, most) in lines(name, network, known) {
-            let line = self.0.get_with(line, || Line {
+            let line = self.lines.get_with(line, || Line {
                 room: Arc::new(Semaphore::new(most + WAITING)),
                 gate: Arc::new(Semaphore::new(most)),
             });
             // Neither is ever closed.
             let room = line.room.try_acquire_owned().map_err(|_| busy())?;
-            let gate = line.gate.acquire_owned().await.map_err(|_| busy())?;
+            let gate = match Arc::clone(&line.gate).try_acquire_owned() {
+                Ok(gate) => gate,
+                Err(_) => {
+                    let _waiting = self.wait()?;
+                    line.gate.acquire_owned().await.map_err(|_| busy())?
+                }
+            };
             held.push([room, gate]);
         }
         Ok(Passed { _held: held })
     }
 }
 
-/// By what is typed: nothing was looked up yet. Those who are known here have lines of their own, which strangers do
-/// not stand in.
+/// By what is typed: nothing was looked up yet. Those who are known here have lines of their own, each person for
+/// himself, in which nobody else stands.
 fn lines(name: &str, network: &str, known: Option<Known<'_>>) -> [(String, usize); 2] {
-    let (account, address) = match known {
-        None => (format!("name:{}", account::key(name)), "stranger"),
-        Some(Known::Device(device)) => (format!("user:{}", device.user), "known"),
-        Some(Known::Session(session)) => (format!("session:{session}"), "known"),
+    let (address, account) = match known {
+        None => (
+            format!("stranger:{network}"),
+            format!("name:{}", account::key(name)),
+        ),
+        Some(Known::Device(device)) => (format!("known:{}", device.user), device.name()),
+        Some(Known::Session { user, session }) => {
+            (format!("known:{user}"), format!("session:{session}"))
+        }
     };
-    [
-        (account, MOST_OF_ACCOUNT),
-        (format!("{address}:{network}"), MOST_OF_ADDRESS),
-    ]
+    [(address, MOST_OF_ADDRESS), (account, MOST_OF_ACCOUNT)]
 }

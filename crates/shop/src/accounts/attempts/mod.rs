@@ -73,7 +73,10 @@ pub(super) struct Attempt {
 pub(super) enum Known<'a> {
     Device(&'a KnownDevice),
     /// A session of the account: somebody says the password again.
-    Session(SessionId),
+    Session {
+        user: UserId,
+        session: SessionId,
+    },
 }
 
 /// What is known of an attempt before its password is looked at.
@@ -141,7 +144,7 @@ pub(super) async fn begin(
         until,
     } = admitted;
     let counting = async {
-        let mut pause = PAUSE;
+        let (mut pause, mut waiting) = (PAUSE, None);
         loop {
             let now = app.clock.now();
             match transact!(app.db, tx => { count(tx, &new, &buckets, now).await })? {
@@ -151,6 +154,9 @@ pub(super) async fn begin(
             }
             // It may take long, and others need the turn meanwhile.
             drop(turn);
+            if waiting.is_none() {
+                waiting = Some(app.accounts.gate.wait()?);
+            }
             tokio::time::sleep(pause).await;
             pause = LONGEST_PAUSE.min(2 * pause);
             turn = app.accounts.hasher.admit()?;

@@ -49,6 +49,47 @@ both! {
         assert!(rest.iter().all(|status| [200, 503].contains(status)), "{rest:?}");
     }
 
+    /// Whose address is jammed does not stand in the lines of accounts.
+    async fn logins_of_one_address_do_not_fill_the_lines_of_accounts(shop: TestShop) {
+        let alice = shop.customer("alice").await;
+        let attacker = fresh_address();
+        leave_pending(&shop, attacker, 5).await;
+        // Past the gate are others; of those behind them, most are for alice.
+        let others = (0..10).map(|n| format!("user{n}@example.org"));
+        let mut waiting: FuturesUnordered<_> = others
+            .chain(vec![alice.email.clone(); 19])
+            .map(|name| {
+                let shop = &shop;
+                async move { try_from(shop, attacker, &name, "wrong password").await }
+            })
+            .collect();
+        for _ in 0..8 {
+            assert_eq!(waiting.next().await.unwrap().code(), "overloaded");
+        }
+        let answer = tokio::select! {
+            answer = try_anywhere(&shop, &alice.email, PASSWORD) => answer,
+            () = async { while waiting.next().await.is_some() {} } => panic!("they had to wait"),
+        };
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+
+    /// AU-11
+    async fn those_who_are_known_wait_for_nobody_of_their_network(shop: TestShop) {
+        let (alice, mallory) = (shop.customer("alice").await, shop.customer("mallory").await);
+        let there = fresh_address();
+        let device = async |email: &str| cookie(&try_from(&shop, there, email, PASSWORD).await);
+        let (known, other) = (device(&alice.email).await, device(&mallory.email).await);
+        let log_in = |email: &str, cookie: &str, password: &str| {
+            let body = json!({"email": email, "password": password});
+            shop.post(LOGIN).from(there).header("cookie", cookie.to_owned()).json(body).send()
+        };
+        let mut waiting: FuturesUnordered<_> = (0..60).map(|_| log_in(&mallory.email, &other, PASSWORD)).collect();
+        while waiting.next().await.unwrap().status != 503 {}
+
+        let again = beside(log_in(&alice.email, &known, PASSWORD), waiting).await;
+        assert_eq!(again.status, 200, "{}", again.text());
+    }
+
     /// AU-11
     async fn a_full_line_of_strangers_is_not_in_the_way_of_a_known_device(shop: TestShop) {
         let alice = shop.customer("alice").await;
@@ -64,12 +105,7 @@ both! {
 
         let body = json!({"email": alice.email, "password": PASSWORD});
         let from_there = shop.post(LOGIN).from(fresh_address()).header("cookie", known).json(body).send();
-        let (again, ()) = tokio::join!(from_there, async {
-            // The line stays full meanwhile.
-            for _ in 0..10 {
-                waiting.next().await;
-            }
-        });
+        let again = beside(from_there, waiting).await;
         assert_eq!(again.status, 200, "{}", again.text());
     }
 
@@ -99,6 +135,21 @@ both! {
         }
 
         assert_eq!(seen.iter().filter(|status| **status == 201).count(), 10, "{seen:?}");
+    }
+}
+
+/// What one is answered while the others go on.
+async fn beside(
+    one: impl Future<Output = Answer>,
+    mut others: FuturesUnordered<impl Future>,
+) -> Answer {
+    let others = async {
+        while others.next().await.is_some() {}
+        std::future::pending().await
+    };
+    tokio::select! {
+        answer = one => answer,
+        answer = others => answer,
     }
 }
 
