@@ -54,9 +54,13 @@ pub(super) async fn run(mut config: Config, json: bool) -> anyhow::Result<ExitCo
         let _ = tokio::time::timeout_at(end, beside).await;
     }
     // A job that has begun is finished; the runner's own word for a job that broke is in the log.
-    let for_traces = FLUSH.min(patience / 10);
+    let for_traces = match app.config.otlp_endpoint {
+        Some(_) => FLUSH.min(patience / 10),
+        None => Duration::ZERO,
+    };
     let _ = tokio::time::timeout_at(end - for_traces, background).await;
-    app.traces.flush(for_traces).await;
+    let left = end.saturating_duration_since(Instant::now());
+    app.traces.flush(FLUSH.min(left)).await;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }

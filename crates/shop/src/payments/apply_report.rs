@@ -56,7 +56,8 @@ async fn apply(
         tx,
         order: &order,
         heard,
-        asked: asked && had_money,
+        asked,
+        had_money,
         now,
     };
     match report.stands {
@@ -73,8 +74,10 @@ struct Books<'a> {
     tx: &'a Tx,
     order: &'a OrderRow,
     heard: Heard,
-    /// The provider was asked when its money was in the books.
+    /// The provider was asked.
     asked: bool,
+    /// Its money was in the books before.
+    had_money: bool,
     now: Time,
 }
 
@@ -207,7 +210,15 @@ impl Books<'_> {
             self.doubt(&payment, report).await?;
             return Ok(payment);
         }
+        let id = report.payment_id.as_deref().unwrap_or_default();
         let was_authorized = payment.status == PaymentState::Authorized;
+        if was_authorized
+            && !(self.asked || id.is_empty())
+            && !store::has_fact(self.tx, payment.id, Fact::Authorized, id).await?
+        {
+            // An earlier try, told late: the authorization stands.
+            return Ok(payment);
+        }
         payment.status = PaymentState::Failed;
         payment.note = report.note.chars().take(200).collect();
         let next = Some(self.now + schedule::FIRST).filter(|_| payment.reference.is_some());
@@ -219,7 +230,6 @@ impl Books<'_> {
             store::save(self.tx, &payment, next),
             events::record(self.tx, &event, self.now)
         )?;
-        let id = report.payment_id.as_deref().unwrap_or_default();
         let is_new = self
             .note(&payment, Fact::Failed, id, 0, &payment.note)
             .await?;

@@ -17,7 +17,7 @@ use super::store::{self, Due};
 use super::{give_back, parked, refund_payment, schedule};
 use crate::app::App;
 use crate::clock::Time;
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::orders::{self, Access, OrderRef};
 
 /// Rows read at a time.
@@ -110,11 +110,11 @@ impl Open {
         let (_, id) = self.place();
         match self {
             Open::Payment(payment) => look_at(app, &payment).await.inspect_err(
-                |error| tracing::warn!(payment = id, %error, "a payment is still open"),
+                |error| tracing::warn!(payment = id, %error, "a look at a payment failed"),
             ),
-            Open::Refund(refund) => ask_again(app, refund)
-                .await
-                .inspect_err(|error| tracing::warn!(refund = id, %error, "a refund is still open")),
+            Open::Refund(refund) => ask_again(app, refund).await.inspect_err(
+                |error| tracing::warn!(refund = id, %error, "a look at a refund failed"),
+            ),
         }
         .is_ok()
     }
@@ -130,7 +130,8 @@ async fn look_at(app: &App, payment: &Payment) -> Result<()> {
     let age = now.since(payment.created_at);
     let report = match payment.reference {
         Some(_) => match ask(app, payment).await {
-            Err(error) if is_last(payment) => {
+            // Not when nobody was asked: the provider has a pause, or the database is away.
+            Err(error) if is_last(payment) && error.code() != Code::DependencyUnavailable => {
                 tracing::error!(payment = payment.id.0, %error, "a payment is given up");
                 end(app, payment).await?;
                 return Err(error);

@@ -54,6 +54,17 @@ pub(super) struct Plan {
     pub(super) price_minor: i64,
 }
 
+impl Plan {
+    /// Are other variants for sale afterwards?
+    pub(super) fn offers_others(&self, old: &Product) -> bool {
+        let is_other = |planned: &PlannedVariant| {
+            let before = old.variants.iter().find(|old| planned.id == Some(old.id));
+            before.is_none_or(|old| old.is_active != planned.is_active)
+        };
+        !self.dropped.is_empty() || self.variants.iter().any(is_other)
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct PlannedVariant {
     /// `None`: to be made.

@@ -125,7 +125,7 @@ async fn write_variants(
     now: Time,
 ) -> Result<()> {
     // Stock before what is offered of it, as checkouts take them.
-    if old.variants.len() > 1 {
+    if plan.offers_others(old) {
         let variants: Vec<_> = old.variants.iter().map(|variant| variant.id).collect();
         inventory::hold(tx, &variants).await?;
     }

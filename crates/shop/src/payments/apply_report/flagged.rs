@@ -85,7 +85,7 @@ impl Books<'_> {
     pub(super) async fn doubt(&self, payment: &Payment, report: &Report) -> Result<()> {
         let id = report.payment_id.as_deref().unwrap_or_default();
         let same = payment.provider_payment_id.as_deref() == Some(id);
-        if !(self.asked && payment.has_money() && same) {
+        if !(self.asked && self.had_money && payment.has_money() && same) {
             return Ok(());
         }
         const WHY: &str = "the provider says that this money was not taken";

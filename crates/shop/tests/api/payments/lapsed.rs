@@ -80,6 +80,11 @@ both! {
                     s.lapses(&payment);
                     s.looks_again(121).await;
                 }
+                if (first, try_is) == ("failed", "authorized") {
+                    // Of the two that came to nothing, the one that was authorized is told of.
+                    let told = "SELECT COUNT(*) FROM payment_events WHERE kind = 'failed' AND note LIKE '%lapsed%' AND reference NOT LIKE '%@%'";
+                    assert_eq!(s.number(told).await, 1);
+                }
                 facts.push("failed");
                 assert_eq!(s.stands(&order).await, ("payment_failed".to_owned(), "failed".to_owned()));
                 assert_eq!((s.payments(&order).await, s.facts(&order).await), (words(&["failed"]), words(&facts)));
@@ -87,6 +92,22 @@ both! {
             s.looks_again(24 * 3600).await;
             assert_eq!(s.stands(&order).await, ("expired".to_owned(), "failed".to_owned()));
         }
+        s.all_is_well().await;
+    }
+
+    /// WH-07
+    async fn an_earlier_try_that_is_told_late_does_not_end_an_authorization(s: Four) {
+        let (order, reference) = s.begun(P::Razorpay).await;
+        let (first, second) = (s.razorpay.razorpay_pays(&reference, "failed"), s.razorpay.razorpay_pays(&reference, "authorized"));
+        s.razorpay.fails("/capture", refused());
+        s.hears_of(&second).await;
+        assert_eq!(s.stands(&order).await.1, "authorized");
+        s.hears_of(&first).await;
+        assert_eq!((s.stands(&order).await.1, s.payments(&order).await), ("authorized".to_owned(), words(&["authorized"])));
+        // The authorized one itself may fail.
+        s.razorpay.state.book.lock().unwrap().payments.get_mut(&second).unwrap()["status"] = json!("failed");
+        s.hears_of(&second).await;
+        assert_eq!((s.stands(&order).await.1, s.payments(&order).await), ("failed".to_owned(), words(&["failed"])));
         s.all_is_well().await;
     }
 

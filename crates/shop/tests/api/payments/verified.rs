@@ -163,7 +163,7 @@ both! {
     async fn an_answer_that_was_under_way_when_the_money_came_is_no_doubt(s: Four) {
         let (order, reference) = s.begun(P::Razorpay).await;
         let payment = s.razorpay.razorpay_pays(&reference, "failed");
-        s.razorpay.fails("/v1/payments/", Fault::DoAndWait(Duration::from_millis(400)));
+        s.razorpay.fails("/v1/payments/", Fault::DoAndWait(Duration::from_millis(800)));
         let verify = s.verify(razorpay_proof(&order, &reference, &payment));
         tokio::join!(verify.expect(200), async {
             until(|| s.razorpay.count("/v1/payments/") == 1).await;

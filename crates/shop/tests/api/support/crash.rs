@@ -3,8 +3,9 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
-use db::{Db, Histogram};
+use db::{Db, Engine, Histogram};
 use tokio::runtime::Builder;
 
 use super::TestShop;
@@ -54,6 +55,30 @@ impl TestShop {
             runtime.shutdown_background();
         };
         tokio::task::spawn_blocking(life).await.unwrap();
+        self.has_settled().await;
+    }
+
+    /// A commit that was on its way when its process died arrives, or never does, before anybody looks.
+    async fn has_settled(&self) {
+        let db = &self.app.db;
+        if db.engine() == Engine::Sqlite {
+            // The thread that writes outlives its process here; who begins waits for it.
+            drop(db.begin().await.unwrap());
+            return;
+        }
+        let working = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database()
+          AND pid <> pg_backend_pid() AND state <> 'idle'";
+        while db
+            .read()
+            .await
+            .unwrap()
+            .one::<i64>(working, &[])
+            .await
+            .unwrap()
+            > 0
+        {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 }
 
