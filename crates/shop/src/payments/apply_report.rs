@@ -196,9 +196,11 @@ impl Books<'_> {
         }
         payment.status = PaymentState::Authorized;
         payment.method.clone_from(&report.method);
+        payment.note.clear();
         store::cancel_others(self.tx, self.order.id, payment.id, self.now).await?;
         store::save(self.tx, &payment, Some(self.now + schedule::FIRST)).await?;
-        self.note(&payment, Fact::Authorized, id, payment.amount_minor, "")
+        let minor = payment.amount_minor;
+        self.note_anew(&payment, Fact::Authorized, id, minor)
             .await?;
         self.settle().await?;
         Ok(payment)
@@ -230,14 +232,12 @@ impl Books<'_> {
             store::save(self.tx, &payment, next),
             events::record(self.tx, &event, self.now)
         )?;
-        let is_new = self
-            .note(&payment, Fact::Failed, id, 0, &payment.note)
-            .await?;
-        if was_authorized && !is_new {
-            // Under this name an earlier try failed; that the authorization came to nothing is a fact of its own.
-            let anew = format!("{id}@{}", self.now.0);
-            self.note(&payment, Fact::Failed, &anew, 0, &payment.note)
-                .await?;
+        match was_authorized {
+            true => self.note_anew(&payment, Fact::Failed, id, 0).await?,
+            false => drop(
+                self.note(&payment, Fact::Failed, id, 0, &payment.note)
+                    .await?,
+            ),
         }
         self.settle().await?;
         Ok(payment)
@@ -257,6 +257,16 @@ impl Books<'_> {
             _ => {}
         }
         Ok(payment)
+    }
+
+    /// Where this was told under this name before, it is a fact of its own that it is so again.
+    async fn note_anew(&self, payment: &Payment, fact: Fact, id: &str, minor: i64) -> Result<()> {
+        let note = payment.note.as_str();
+        if !self.note(payment, fact, id, minor, note).await? {
+            let anew = format!("{id}@{}", self.now.0);
+            self.note(payment, fact, &anew, minor, note).await?;
+        }
+        Ok(())
     }
 
     async fn note(

@@ -111,6 +111,23 @@ both! {
         s.all_is_well().await;
     }
 
+    /// WH-07
+    async fn an_authorization_whose_own_failure_is_told_late_stands_again_when_it_is_looked_at(s: Four) {
+        let (order, reference) = s.begun(P::Razorpay).await;
+        let payment = s.razorpay.razorpay_pays(&reference, "authorized");
+        let status = |is: &str| s.razorpay.state.book.lock().unwrap().payments.get_mut(&payment).unwrap()["status"] = json!(is);
+        s.razorpay.fails("/capture", refused());
+        s.hears_of(&payment).await;
+        status("failed");
+        s.hears_of(&payment).await;
+        status("authorized");
+        assert_eq!(s.stands(&order).await.1, "failed");
+        s.razorpay.fails("/capture", refused());
+        s.looks_again(121).await;
+        assert_eq!((s.stands(&order).await.1, s.payments(&order).await), ("authorized".to_owned(), words(&["authorized"])));
+        s.all_is_well().await;
+    }
+
     /// WH-08
     async fn nothing_is_owed_for_an_authorization_that_lapsed(s: Four) {
         let (order, reference) = s.begun(P::Razorpay).await;
