@@ -40,6 +40,7 @@ pub fn routes() -> Routes {
             Code::InvalidCredentials,
             Code::OtpRequired,
             Code::OtpInvalid,
+            Code::OtpUnreadable,
             Code::LoginLocked,
             Code::EmailNotVerified,
             Code::Overloaded,

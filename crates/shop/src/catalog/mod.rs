@@ -39,6 +39,7 @@ const FOR_ADMINS: &[Code] = &[
     Code::TokenExpired,
     Code::TokenRevoked,
     Code::PermissionDenied,
+    Code::SecondFactorRequired,
 ];
 
 pub fn routes() -> Vec<Routes> {

@@ -16,6 +16,7 @@ use super::{give_back, schedule};
 use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::events::{self, Event};
+use crate::ids::PaymentId;
 use crate::orders::{self, Lifecycle, OrderRow};
 
 /// What a provider told by itself. Returns the payment as it stands then.
@@ -216,7 +217,7 @@ impl Books<'_> {
         let was_authorized = payment.status == PaymentState::Authorized;
         if was_authorized
             && !(self.asked || id.is_empty())
-            && !store::has_fact(self.tx, payment.id, Fact::Authorized, id).await?
+            && !self.is_the_authorized(payment.id, id).await?
         {
             // An earlier try, told late: the authorization stands.
             return Ok(payment);
@@ -241,6 +242,12 @@ impl Books<'_> {
         }
         self.settle().await?;
         Ok(payment)
+    }
+
+    /// Of several tries of one attempt the last that was authorized is the one that holds the money.
+    async fn is_the_authorized(&self, payment: PaymentId, id: &str) -> Result<bool> {
+        let last = store::last_authorized(self.tx, payment).await?;
+        Ok(last.is_some_and(|last| last.split('@').next() == Some(id)))
     }
 
     async fn ended(&self, mut payment: Payment) -> Result<Payment> {

@@ -13,6 +13,8 @@ const ADD_FACT: &str = "INSERT INTO payment_events (order_id, payment_id, kind, 
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (payment_id, kind, reference) DO NOTHING";
 const HAS_FACT: &str =
     "SELECT id FROM payment_events WHERE payment_id = $1 AND kind = $2 AND reference = $3";
+const LAST_AUTHORIZED: &str = "SELECT reference FROM payment_events
+  WHERE payment_id = $1 AND kind = 'authorized' ORDER BY id DESC LIMIT 1";
 const SUMS: &str = "SELECT COUNT(CASE WHEN e.kind = 'captured' THEN 1 END) AS captures,
       COALESCE(MAX(CASE WHEN e.kind = 'authorized' THEN e.id END), 0) AS authorized,
       COALESCE(MAX(CASE WHEN e.kind = 'failed' THEN e.id END), 0) AS failed,
@@ -33,7 +35,15 @@ const PARKED: &str = "SELECT e.provider, e.event_key, e.kind, e.news, p.id AS pa
     WHERE e.outcome = 'parked' AND e.news IS NOT NULL AND e.received_at > $1 AND p.captured_minor > 0
     ORDER BY e.id, p.id LIMIT 50";
 
-pub(super) const STATEMENTS: &[&str] = &[ADD_FACT, HAS_FACT, SUMS, TAKE_EVENT, OUTCOME, PARKED];
+pub(super) const STATEMENTS: &[&str] = &[
+    ADD_FACT,
+    HAS_FACT,
+    LAST_AUTHORIZED,
+    SUMS,
+    TAKE_EVENT,
+    OUTCOME,
+    PARKED,
+];
 
 /// A row of the ledger.
 pub(crate) struct Entry<'a> {
@@ -78,6 +88,11 @@ pub(crate) async fn has_fact(
         .optional(HAS_FACT, args![payment, fact, reference])
         .await?;
     Ok(found.is_some())
+}
+
+/// The provider's name of what was authorized last.
+pub(crate) async fn last_authorized(conn: &Conn, payment: PaymentId) -> Result<Option<String>> {
+    Ok(conn.optional(LAST_AUTHORIZED, args![payment]).await?)
 }
 
 /// What the ledger says of an order.

@@ -112,6 +112,24 @@ both! {
     }
 
     /// WH-07
+    async fn an_earlier_authorization_that_is_told_late_to_have_failed_does_not_end_a_later_one(s: Four) {
+        let (order, reference) = s.begun(P::Razorpay).await;
+        let first = s.razorpay.razorpay_pays(&reference, "authorized");
+        s.razorpay.fails("/capture", refused());
+        s.hears_of(&first).await;
+        s.lapses(&first);
+        s.looks_again(121).await;
+        assert_eq!(s.stands(&order).await.1, "failed");
+        let second = s.razorpay.razorpay_pays(&reference, "authorized");
+        s.razorpay.fails("/capture", refused());
+        s.hears_of(&second).await;
+        s.razorpay.state.book.lock().unwrap().payments.get_mut(&first).unwrap()["status"] = json!("failed");
+        s.hears_of(&first).await;
+        assert_eq!((s.stands(&order).await.1, s.payments(&order).await), ("authorized".to_owned(), words(&["authorized"])));
+        s.all_is_well().await;
+    }
+
+    /// WH-07
     async fn an_authorization_whose_own_failure_is_told_late_stands_again_when_it_is_looked_at(s: Four) {
         let (order, reference) = s.begun(P::Razorpay).await;
         let payment = s.razorpay.razorpay_pays(&reference, "authorized");

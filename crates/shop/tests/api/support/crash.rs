@@ -67,7 +67,8 @@ impl TestShop {
             return;
         }
         let working = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database()
-          AND pid <> pg_backend_pid() AND state <> 'idle'";
+          AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND state <> 'idle'";
+        let since = std::time::Instant::now();
         while db
             .read()
             .await
@@ -77,6 +78,10 @@ impl TestShop {
             .unwrap()
             > 0
         {
+            assert!(
+                since.elapsed() < Duration::from_secs(60),
+                "somebody never ends"
+            );
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
