@@ -1,7 +1,10 @@
-//! `bench bare`: a server that knows two answers and sends them from memory, as long as Cartwright's are. On one thread
-//! and the same HTTP library it is what the machine can do at best.
+//! `bench bare`: a server that knows two answers. On one thread and the same HTTP library it is what the machine can do
+//! at best: from memory, as long as Cartwright's are; or read from PostgreSQL for each request, and nothing else.
+
+mod read;
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use anyhow::Result;
 use http_body_util::Full;
@@ -13,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::dataset;
+use read::Database;
 
 /// Bytes of Cartwright's answers about the data set.
 const LIST: usize = 15_652;
@@ -23,27 +27,33 @@ pub(crate) struct Options {
     /// Where it listens, on 127.0.0.1
     #[arg(long)]
     port: u16,
+    /// A PostgreSQL with tables of products and categories, to be read for each answer
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+}
+
+enum Answers {
+    Memory { list: Bytes, detail: Bytes },
+    Database(Database),
 }
 
 /// Until it is killed.
 pub(crate) async fn bare(options: Options) -> Result<bool> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
-    let items: Vec<Value> = (1..=20).map(product).collect();
-    let list = filled(json!({"count": dataset::PRODUCTS, "results": items}), LIST);
-    let detail = filled(product(1), DETAIL);
+    let answers = Arc::new(match options.database {
+        Some(url) => Answers::Database(Database::new(&url)?),
+        None => Answers::from_memory(),
+    });
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        let (list, detail) = (list.clone(), detail.clone());
+        let answers = Arc::clone(&answers);
         let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-            let body = match request.uri().path() {
-                "/list" => list.clone(),
-                _ => detail.clone(),
-            };
-            async {
-                Response::builder()
-                    .header(CONTENT_TYPE, "application/json")
-                    .body(Full::new(body))
+            let answers = Arc::clone(&answers);
+            async move {
+                let body = answers.to(request.uri().path()).await?;
+                let answer = Response::builder().header(CONTENT_TYPE, "application/json");
+                Ok::<_, anyhow::Error>(answer.body(Full::new(body))?)
             }
         });
         tokio::spawn(async move {
@@ -51,6 +61,28 @@ pub(crate) async fn bare(options: Options) -> Result<bool> {
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
         });
+    }
+}
+
+impl Answers {
+    fn from_memory() -> Self {
+        let items: Vec<Value> = (1..=20).map(product).collect();
+        Answers::Memory {
+            list: filled(json!({"count": dataset::PRODUCTS, "results": items}), LIST),
+            detail: filled(product(1), DETAIL),
+        }
+    }
+
+    async fn to(&self, path: &str) -> Result<Bytes> {
+        match (self, path) {
+            (Answers::Memory { list, .. }, "/list") => Ok(list.clone()),
+            (Answers::Memory { detail, .. }, _) => Ok(detail.clone()),
+            (Answers::Database(database), "/list") => database.list().await,
+            (Answers::Database(database), path) => {
+                let id = path.rsplit('/').next().unwrap_or_default().parse()?;
+                database.detail(id).await
+            }
+        }
     }
 }
 
