@@ -40,6 +40,14 @@ impl DbError {
         matches!(self, DbError::Unique(name) if name == constraint)
     }
 
+    /// Is the file of SQLite damaged, or no such file at all?
+    pub fn is_damage(&self) -> bool {
+        let (DbError::Unavailable(source) | DbError::Other(source)) = self else {
+            return false;
+        };
+        crate::sqlite::is_damage(&**source)
+    }
+
     /// Is this the violation of the CHECK of that name?
     pub fn is_check(&self, constraint: &str) -> bool {
         matches!(self, DbError::Check(name) if name == constraint)

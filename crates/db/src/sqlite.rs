@@ -25,7 +25,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::OwnedMutexGuard;
 
 pub(crate) use self::readers::{Readers, Snapshot};
-pub(crate) use self::values::cell;
+pub(crate) use self::values::{cell, is_damage};
 use self::values::{is_busy, numbered};
 pub(crate) use self::writer::Lease;
 use self::writer::{Committer, Writer};

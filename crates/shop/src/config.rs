@@ -99,6 +99,8 @@ pub struct Config {
     pub shutdown_timeout: Duration,
     /// Bytes for answers of the catalog that are kept in memory; 0 = none.
     pub catalog_memory: u64,
+    /// On PostgreSQL: searches run in a copy in the data folder.
+    pub search_copy: bool,
     /// `max-age` of catalog answers for a CDN; zero = `no-cache`.
     pub catalog_max_age: Duration,
     /// How long an order of an online method may stay unpaid.
@@ -279,6 +281,7 @@ fn build(r: &mut Reader) -> Result<Config> {
         request_timeout: r.duration("REQUEST_TIMEOUT", "30s")?,
         shutdown_timeout: r.duration("SHUTDOWN_TIMEOUT", "30s")?,
         catalog_memory: r.number("CATALOG_MEMORY", 32, 0..=65_536)? * 1024 * 1024,
+        search_copy: r.boolean("SEARCH_COPY", true)?,
         catalog_max_age: r.duration("CATALOG_MAX_AGE", "0s")?,
         unpaid_order_ttl: r.duration("UNPAID_ORDER_TTL", "24h")?,
         low_stock_threshold: r.number("LOW_STOCK_THRESHOLD", 10, 0..=1_000_000_000)?,

@@ -201,6 +201,11 @@ impl Error {
         self
     }
 
+    /// What the database said, where that was the reason.
+    pub fn database(&self) -> Option<&DbError> {
+        self.0.source.as_deref()?.downcast_ref()
+    }
+
     pub fn code(&self) -> Code {
         self.0.code
     }

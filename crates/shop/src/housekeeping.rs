@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::error::Result;
-use crate::{accounts, cart, idempotency, media, privacy, transact};
+use crate::{accounts, cart, catalog, idempotency, media, privacy, transact};
 
 /// How long it can be looked up why a job failed. Those of mails hold addresses.
 const FAILED_JOBS_KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -20,11 +20,12 @@ pub struct Swept {
     pub failed_jobs: u64,
     pub erased_accounts: u64,
     pub pictures: u64,
+    pub product_changes: u64,
 }
 
 /// Forgets answers kept for repeated requests after 24 hours, guest carts untouched for 30 days, jobs that
 /// failed for good after 30 days, login attempts, sessions that are over and links of mails after 90 days, pictures that
-/// nothing has shown for an hour; and erases again what came back with a restore.
+/// nothing has shown for an hour, changes that the search has heard of after a day; and erases again what came back with a restore.
 pub async fn sweep(app: &App) -> Result<Swept> {
     Ok(Swept {
         idempotency_keys: idempotency::forget_old(app).await?,
@@ -34,6 +35,7 @@ pub async fn sweep(app: &App) -> Result<Swept> {
         mail_links: accounts::links::forget_old(app).await?,
         failed_jobs: forget_failed_jobs(app).await?,
         pictures: media::sweep(app).await?,
+        product_changes: catalog::search_copy::forget_changes(app).await?,
         erased_accounts: privacy::repeat_erasures(app).await?,
     })
 }

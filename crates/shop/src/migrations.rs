@@ -46,6 +46,7 @@ pub const ALL: &[Migration] = &[
     both!("0019_image_url"),
     both!("0020_late_refunds"),
     each!("0021_product_facts"),
+    each!("0022_product_changes"),
 ];
 
 #[cfg(test)]

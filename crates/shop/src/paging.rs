@@ -155,6 +155,17 @@ impl<T> Page<T> {
         }
     }
 
+    /// Without those that are gone since the page was found.
+    pub fn filter_map<U>(self, make: impl FnMut(T) -> Option<U>) -> Page<U> {
+        let results = self.results.into_iter().filter_map(make).collect();
+        Page {
+            count: self.count,
+            next: self.next,
+            previous: self.previous,
+            results,
+        }
+    }
+
     /// A list that is always one page.
     pub fn whole(results: Vec<T>) -> Self {
         let count = i64::try_from(results.len()).ok();

@@ -73,6 +73,14 @@ pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
     )
 }
 
+pub(crate) fn is_damage(source: &(dyn std::error::Error + 'static)) -> bool {
+    let error = source.downcast_ref::<rusqlite::Error>();
+    matches!(
+        error.and_then(rusqlite::Error::sqlite_error_code),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::SystemIoFailure)
+    )
+}
+
 impl From<rusqlite::Error> for DbError {
     fn from(error: rusqlite::Error) -> Self {
         let rusqlite::Error::SqliteFailure(failure, message) = &error else {

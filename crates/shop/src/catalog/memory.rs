@@ -19,6 +19,7 @@ pub use rests_on::RestsOn;
 use super::categories::category::Tree;
 use super::categories::{self};
 use super::products::facets::Facets;
+use super::search_copy::SearchCopy;
 use super::store;
 use crate::app::App;
 use crate::clock::Time;
@@ -27,7 +28,7 @@ use crate::ids::CategoryId;
 use others::Others;
 
 /// How long it is believed that no other process has written: with the asking, less than a second.
-const FRESH: Duration = Duration::from_millis(800);
+pub(super) const FRESH: Duration = Duration::from_millis(800);
 
 /// How long a count is good that stock may change, and again the answer that was made of it.
 const COUNTED: Duration = Duration::from_millis(400);
@@ -40,6 +41,7 @@ pub struct Memory {
     known: RwLock<Option<Known>>,
     /// Held by whoever asks the database; the others wait for what it says.
     others: Mutex<Others>,
+    pub(super) search_copy: SearchCopy,
 }
 
 #[derive(Clone)]
@@ -68,6 +70,11 @@ pub(super) struct Snapshot {
 }
 
 impl Memory {
+    /// Is what this node searches in a copy of its own? See [`super::search_copy`].
+    pub fn has_search_copy(&self) -> bool {
+        self.search_copy.is_used()
+    }
+
     fn known(&self) -> Option<Known> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         known.clone()
@@ -140,14 +147,15 @@ impl Snapshot {
     }
 
     /// Facets that are remembered under `name` until stock moves, and for a moment after it: they are counts, and orders
-    /// move stock all the time. Estimates are no better for being new.
+    /// move stock all the time. Estimates are no better for being new. What `find` reads is of `since` or newer.
     pub(super) async fn facets(
         &self,
         app: &App,
         name: CountOf,
+        since: Since,
         find: impl Future<Output = Result<Facets>>,
     ) -> Result<Arc<Facets>> {
-        let (since, now) = (app.db.marks().now(), app.clock.now());
+        let now = app.clock.now();
         if let Some((since, at, facets)) = self.facets.get(&name) {
             let lag = now.since(at);
             let unmoved = app.db.marks().nothing_changed(since)

@@ -14,6 +14,7 @@ pub mod images;
 mod memory;
 pub mod products;
 pub(crate) mod search;
+pub(crate) mod search_copy;
 mod slug;
 mod spelling;
 mod stock;
@@ -67,7 +68,11 @@ pub fn statements() -> Vec<&'static str> {
 
 /// Statements that one engine only understands, and the list with all its filters.
 pub fn statements_of(engine: db::Engine) -> Vec<String> {
-    products::store::statements_of(engine)
+    let mut all = products::store::statements_of(engine);
+    if engine == db::Engine::Postgres {
+        all.extend(search_copy::STATEMENTS.iter().map(ToString::to_string));
+    }
+    all
 }
 
 /// The arguments of a statement that looks for `id = $1 OR slug = $2`.

@@ -1,8 +1,9 @@
 //! Looks at products: one, a page of them, those that stand out.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use db::{Conn, Value};
+use db::{Conn, Engine, Since, Value};
 
 use super::facets::{Facets, facets};
 use super::filter::{BY_ID, Filter, NEWEST};
@@ -11,6 +12,7 @@ use super::store;
 use crate::app::App;
 use crate::catalog::memory::{self, Snapshot};
 use crate::catalog::search::{self, Matching};
+use crate::catalog::search_copy;
 use crate::catalog::spelling;
 use crate::error::{Error, Result};
 use crate::ids::ProductId;
@@ -21,6 +23,9 @@ const MAX_FEATURED: i64 = 10;
 
 /// A search that finds fewer looks for similar words too.
 const FEW: i64 = 3;
+
+/// So many products are named to a database that sorts them.
+const MOST_NAMED: i64 = 500;
 
 /// What somebody asks the list for.
 #[derive(Debug, Default)]
@@ -40,50 +45,40 @@ pub(super) async fn list_products(
     listing: Listing<'_>,
     paging: &Paging,
 ) -> Result<(Page<Product>, Option<Arc<Facets>>)> {
-    let is_ordered = listing.ordering.is_some();
-    let sort = listing.ordering.unwrap_or_else(|| NEWEST.to_vec());
     let catalog = memory::current(app).await?;
-    let mut filter = listing.filter;
-    if let Some(category) = listing.category {
-        filter.categories = Some(catalog.tree.subtree(category));
-    }
-    let conn = app.db.replica().await?;
-    let view = View {
+    let since = app.db.marks().now();
+    let copy = match listing.search {
+        // The copy knows no numbers of stock.
+        Some(_) if listing.filter.stock_below.is_none() => search_copy::in_step(app).await,
+        _ => None,
+    };
+    let mut view = View {
         app,
         catalog: &catalog,
-        conn: &conn,
+        since,
+        conn: &app.db.replica().await?,
+        copy: copy.as_ref(),
     };
-    let words = listing.search.map(search::words_of_query);
-    let mut ways = match &words {
-        Some(words) => Matching::ways(app.db.engine(), words, &[]),
-        None => Vec::new(),
-    };
-    filter.search = ways.last().cloned();
-    let mut found = view.found(&filter, paging, listing.facets).await?;
-    if let Some(words) = &words
-        && let Some(similar) = view.similar(words, &filter, found.count).await?
-    {
-        ways = Matching::ways(app.db.engine(), words, &similar);
-        filter.search = ways.last().cloned();
-        found = view.found(&filter, paging, listing.facets).await?;
+    match view.list(&listing, paging).await {
+        Err(error) if copy.is_some() && error.code().status() >= 500 => {
+            tracing::warn!(%error, "a search of the copy failed, it is done without");
+            search_copy::failed(app, &error).await;
+            view.copy = None;
+            view.list(&listing, paging).await
+        }
+        listed => listed,
     }
-    let count = found.count.unwrap_or(0);
-    let page = if !is_ordered && ways.len() > 1 {
-        view.best_first(&filter, &ways, paging, found.count).await?
-    } else {
-        let products = store::list_products(&conn, app.db.engine(), &filter, &sort, paging).await?;
-        paging.page(products, count, |product| {
-            sort.iter().map(|key| key_of(product, key)).collect()
-        })?
-    };
-    Ok((page, found.facets))
 }
 
 /// What a list is made from.
 struct View<'a> {
     app: &'a App,
     catalog: &'a Snapshot,
+    /// A moment before all that is read.
+    since: Since,
     conn: &'a Conn,
+    /// Where words are searched for, if not in the shop's own database.
+    copy: Option<&'a Conn>,
 }
 
 /// What is known of a whole list, as far as somebody asks for it.
@@ -93,12 +88,68 @@ struct Found {
 }
 
 impl View<'_> {
+    async fn list(
+        &self,
+        listing: &Listing<'_>,
+        paging: &Paging,
+    ) -> Result<(Page<Product>, Option<Arc<Facets>>)> {
+        let (_, engine) = self.index();
+        let mut filter = listing.filter.clone();
+        if let Some(category) = listing.category {
+            filter.categories = Some(self.catalog.tree.subtree(category));
+        }
+        let words = listing.search.map(search::words_of_query);
+        let mut ways = match &words {
+            Some(words) => Matching::ways(engine, words, &[]),
+            None => Vec::new(),
+        };
+        filter.search = ways.last().cloned();
+        let mut found = self.found(&filter, paging, listing.facets).await?;
+        let mut alike = Vec::new();
+        if let Some(words) = &words
+            && let Some(similar) = self.similar(words, &filter, found.count).await?
+        {
+            ways = Matching::ways(engine, words, &similar);
+            filter.search = ways.last().cloned();
+            found = self.found(&filter, paging, listing.facets).await?;
+            alike = similar;
+        }
+        let count = found.count.unwrap_or(0);
+        let engine = self.app.db.engine();
+        let page = match (&listing.ordering, &words) {
+            (None, Some(_)) if ways.len() > 1 => {
+                self.best_first(&filter, &ways, paging, found.count).await?
+            }
+            (ordering, words) => {
+                if let (Some(copy), Some(words)) = (self.copy, words) {
+                    filter = few_or_words(copy, filter, engine, words, &alike).await?;
+                }
+                let sort = ordering.as_deref().unwrap_or(NEWEST);
+                let products =
+                    store::list_products(self.conn, engine, &filter, sort, paging).await?;
+                paging.page(products, count, |product| {
+                    sort.iter().map(|key| key_of(product, key)).collect()
+                })?
+            }
+        };
+        Ok((page, found.facets))
+    }
+
+    /// Where words are searched for.
+    fn index(&self) -> (&Conn, Engine) {
+        match self.copy {
+            Some(copy) => (copy, Engine::Sqlite),
+            None => (self.conn, self.app.db.engine()),
+        }
+    }
+
     async fn found(&self, filter: &Filter, paging: &Paging, with_facets: bool) -> Result<Found> {
+        let (conn, engine) = self.index();
         let facets = match with_facets {
             true => Some(
                 facets(
                     self.app,
-                    self.conn,
+                    (conn, engine, self.since),
                     self.catalog,
                     filter,
                     self.count(filter),
@@ -128,7 +179,8 @@ impl View<'_> {
         if words.is_empty() || found.is_some_and(|count| count >= FEW) {
             return Ok(None);
         }
-        if !store::is_rare(self.conn, self.app.db.engine(), matching, FEW).await? {
+        let (conn, engine) = self.index();
+        if !store::is_rare(conn, engine, matching, FEW).await? {
             return Ok(None);
         }
         let similar = spelling::similar(self.conn, words).await?;
@@ -139,10 +191,10 @@ impl View<'_> {
     }
 
     async fn count(&self, filter: &Filter) -> Result<i64> {
-        let engine = self.app.db.engine();
+        let (conn, engine) = self.index();
         let name = store::identity(engine, filter);
         let moves_with_stock = filter.in_stock.is_some() || filter.stock_below.is_some();
-        let count = store::count_products(self.conn, engine, filter);
+        let count = store::count_products(conn, engine, filter);
         self.catalog
             .count(self.app, name, moves_with_stock, count)
             .await
@@ -156,14 +208,14 @@ impl View<'_> {
         paging: &Paging,
         count: Option<i64>,
     ) -> Result<Page<Product>> {
-        let engine = self.app.db.engine();
+        let (conn, engine) = self.index();
         let (from, mut after) = match paging.after() {
             None => (0, None),
             Some([Value::Int(way), Value::Int(id)]) => (*way, Some(ProductId(*id))),
             Some(_) => return Err(paging::foreign_cursor()),
         };
         let (mut skip, limit) = (paging.offset(), paging.limit());
-        let mut found: Vec<(i64, Product)> = Vec::new();
+        let mut found: Vec<(i64, ProductId, Option<Product>)> = Vec::new();
         for (at, way) in (0i64..).zip(ways).skip(usize::try_from(from).unwrap_or(0)) {
             let place = usize::try_from(at).unwrap_or(0);
             let matching = match place.checked_sub(1).and_then(|before| ways.get(before)) {
@@ -183,19 +235,72 @@ impl View<'_> {
             }
             let missing = limit - i64::try_from(found.len()).unwrap_or(limit);
             let window = (missing, skip);
-            let some =
-                store::next_products(self.conn, engine, &filter, after, window, count).await?;
-            found.extend(some.into_iter().map(|product| (at, product)));
+            if self.copy.is_some() {
+                let some = store::next_ids(conn, engine, &filter, after, window).await?;
+                found.extend(some.into_iter().map(|id| (at, id, None)));
+            } else {
+                let some =
+                    store::next_products(conn, engine, &filter, after, window, count).await?;
+                found.extend(some.into_iter().map(|p| (at, p.id, Some(p))));
+            }
             (after, skip) = (None, 0);
             if i64::try_from(found.len()).unwrap_or(limit) >= limit {
                 break;
             }
         }
-        let page = paging.page(found, count.unwrap_or(0), |(way, product)| {
-            vec![(*way).into(), product.id.into()]
+        let page = paging.page(found, count.unwrap_or(0), |(way, id, _)| {
+            vec![(*way).into(), id.into()]
         })?;
-        Ok(page.map(|(_, product)| product))
+        let mut rows = match self.copy {
+            Some(_) => {
+                let ids = page.results.iter().map(|(_, id, _)| *id).collect();
+                self.rows(filter, ids).await?
+            }
+            None => HashMap::new(),
+        };
+        Ok(page.filter_map(|(_, id, product)| product.or_else(|| rows.remove(&id))))
     }
+
+    /// Those of the products that were found in the copy for which the rest of the filter holds to this moment.
+    async fn rows(
+        &self,
+        filter: &Filter,
+        ids: Vec<ProductId>,
+    ) -> Result<HashMap<ProductId, Product>> {
+        let most = i64::try_from(ids.len()).unwrap_or(i64::MAX);
+        let filter = Filter {
+            ids: Some(ids),
+            search: None,
+            ..filter.clone()
+        };
+        let engine = self.app.db.engine();
+        let rows = store::top_products(self.conn, engine, &filter, NEWEST, most).await?;
+        Ok(rows
+            .into_iter()
+            .map(|product| (product.id, product))
+            .collect())
+    }
+}
+
+/// For a list in another order, which the copy does not know: the products themselves where they are few, else the
+/// words as the shop's own database searches them.
+async fn few_or_words(
+    copy: &Conn,
+    filter: Filter,
+    engine: Engine,
+    words: &[String],
+    similar: &[Vec<String>],
+) -> Result<Filter> {
+    let ids = store::next_ids(copy, Engine::Sqlite, &filter, None, (MOST_NAMED + 1, 0)).await?;
+    let few = i64::try_from(ids.len()).is_ok_and(|ids| ids <= MOST_NAMED);
+    Ok(Filter {
+        search: match few {
+            true => None,
+            false => Matching::ways(engine, words, similar).pop(),
+        },
+        ids: if few { Some(ids) } else { filter.ids },
+        ..filter
+    })
 }
 
 /// By id, else by slug; hidden ones too when asked for.

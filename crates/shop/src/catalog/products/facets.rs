@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use db::Conn;
+use db::{Conn, Engine, Since};
 
 use super::filter::Filter;
 use super::store::{self, Hit};
@@ -109,15 +109,14 @@ impl FacetsOut {
 /// Of the products that `filter` lets through; `count` says how many they are when they are too many to be read.
 pub(super) async fn facets(
     app: &App,
-    conn: &Conn,
+    (conn, engine, since): (&Conn, Engine, Since),
     catalog: &Snapshot,
     filter: &Filter,
     count: impl Future<Output = Result<i64>>,
 ) -> Result<Arc<Facets>> {
-    let engine = app.db.engine();
     let name = store::identity(engine, filter);
     catalog
-        .facets(app, name, async {
+        .facets(app, name, since, async {
             let all = store::hits(conn, engine, filter, EXACT + 1).await?;
             if all.len() <= EXACT {
                 return Ok(of(&all, None, catalog));

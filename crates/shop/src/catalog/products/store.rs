@@ -74,7 +74,7 @@ pub(in crate::catalog) fn statements_of(engine: Engine) -> Vec<String> {
         super::filter::BY_ID,
     ];
     let page = shown(products(engine, &all).window(1, 0), &sort);
-    let newest = newest(engine, &all, Some(ProductId(1)), (1, 0), Some(1)).then(SHOWN, []);
+    let newest = newest(engine, SHOW, &all, Some(ProductId(1)), (1, 0), Some(1)).then(SHOWN, []);
     let count = filtered(engine, COUNT, &all);
     let sampled = facts(engine, HIT, &all).filter(SAMPLED, [1.into()]);
     let mut all = vec![
@@ -186,8 +186,20 @@ pub(super) async fn next_products(
     window: (i64, i64),
     count: Option<i64>,
 ) -> Result<Vec<Product>> {
-    let page = newest(engine, filter, after, window, count);
+    let page = newest(engine, SHOW, filter, after, window, count);
     read(conn, shown(page, &[super::filter::BY_ID.desc()])).await
+}
+
+/// As [`next_products`], their ids only.
+pub(super) async fn next_ids(
+    conn: &Conn,
+    engine: Engine,
+    filter: &Filter,
+    after: Option<ProductId>,
+    window: (i64, i64),
+) -> Result<Vec<ProductId>> {
+    let page = newest(engine, "SELECT p.id", filter, after, window, None);
+    Ok(page.all(conn).await?)
 }
 
 /// Of a list that is shorter, PostgreSQL shall not look for the words by going through the whole catalog.
@@ -196,6 +208,7 @@ const MANY: i64 = 5_000;
 /// A page of what is searched for. SQLite finds it in this order, and stops when the page is full.
 fn newest(
     engine: Engine,
+    select: &str,
     filter: &Filter,
     after: Option<ProductId>,
     (limit, skip): (i64, i64),
@@ -206,7 +219,7 @@ fn newest(
         Engine::Postgres if count.is_some_and(|count| count < MANY) => "(p.id + 0)",
         Engine::Postgres => "p.id",
     };
-    facts(engine, SHOW, filter)
+    facts(engine, select, filter)
         .filter_some(&format!("{id} < ?"), after)
         .order(&format!("{id} DESC"))
         .window(limit, skip)

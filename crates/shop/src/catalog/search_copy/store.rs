@@ -1,0 +1,191 @@
+//! SQL of the search copy: what PostgreSQL is asked for, and the tables of the copy itself.
+
+use db::{Conn, Db, MigrateError, Migration, Select, Tx, Value, args, args_vec, migrate};
+
+use crate::error::Result;
+use crate::ids::{CategoryId, ProductId};
+use crate::paging::padded;
+
+/// Which history of which tables, and what of it is seen now. A restore, another server and a standby that took over
+/// make it another one.
+const NOW: &str = "SELECT (SELECT CAST(system_identifier AS TEXT) FROM pg_control_system())
+    || ' ' || LEFT(pg_walfile_name(pg_current_wal_lsn()), 8)
+    || ' ' || CAST((SELECT oid FROM pg_database WHERE datname = current_database()) AS TEXT)
+    || ' ' || CAST(pg_relation_filenode('product_facts') AS TEXT) AS history,
+  CAST(pg_current_snapshot() AS TEXT) AS seen";
+
+const ALL: &str = "SELECT id FROM product_facts WHERE id > $1 ORDER BY id LIMIT $2";
+
+const CHANGED: &str = "SELECT DISTINCT product_id FROM product_changes
+  WHERE xid >= pg_snapshot_xmin(CAST(CAST($3 AS TEXT) AS pg_snapshot))
+    AND NOT pg_visible_in_snapshot(xid, CAST(CAST($3 AS TEXT) AS pg_snapshot)) AND product_id > $1
+  ORDER BY product_id LIMIT $2";
+
+// Nothing behind it was thrown away, nor is it from a future that a restore undid.
+const HOLDS: &str = "SELECT pg_snapshot_xmin(was.seen) > CAST(CAST(g.value AS TEXT) AS xid8)
+    AND pg_snapshot_xmax(was.seen) <= pg_snapshot_xmax(pg_current_snapshot())
+  FROM generations g, (SELECT CAST(CAST($1 AS TEXT) AS pg_snapshot) AS seen) was WHERE g.area = 'product_changes'";
+
+const FACTS: &str = "SELECT p.id, p.category_id, p.price_minor, p.is_active, p.is_featured,
+    COALESCE((SELECT t.in_stock FROM product_stock t WHERE t.id = p.id), FALSE) AS in_stock,
+    array_to_string(tsvector_to_array(ts_filter(p.words, '{a}')), ' ') AS title,
+    array_to_string(tsvector_to_array(ts_filter(p.words, '{d}')), ' ') AS body
+  FROM product_facts p";
+
+// What a restore on another server brought along: numbers that this one has yet to give out.
+const FORGET_FUTURE: &str =
+    "DELETE FROM product_changes WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())";
+const BEGIN_ANEW: &str = "UPDATE generations SET value = 0 WHERE area = 'product_changes'
+  AND CAST(CAST(value AS TEXT) AS xid8) >= pg_snapshot_xmax(pg_current_snapshot())";
+
+// All transactions up to there have ended.
+const OUTDATE: &str = "UPDATE generations SET value = CAST(CAST(old.xid AS TEXT) AS BIGINT)
+  FROM (SELECT xid FROM product_changes WHERE changed_at < now() - INTERVAL '1 day'
+    AND xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY xid DESC LIMIT 1) old
+  WHERE area = 'product_changes'";
+const FORGET_OLD: &str =
+    "DELETE FROM product_changes WHERE (xid, product_id) IN (SELECT c.xid, c.product_id
+    FROM product_changes c JOIN generations g ON g.area = 'product_changes'
+    WHERE c.xid <= CAST(CAST(g.value AS TEXT) AS xid8) ORDER BY c.xid, c.product_id LIMIT $1)";
+
+/// Those of PostgreSQL.
+pub(in crate::catalog) const STATEMENTS: &[&str] = &[
+    NOW,
+    ALL,
+    CHANGED,
+    HOLDS,
+    FACTS,
+    FORGET_FUTURE,
+    BEGIN_ANEW,
+    OUTDATE,
+    FORGET_OLD,
+];
+
+/// As the shop's own tables on SQLite, for the same statements.
+const TABLES: Migration = Migration {
+    name: "1",
+    sqlite: "
+CREATE TABLE product_facts (id INTEGER PRIMARY KEY, category_id BIGINT, price_minor BIGINT NOT NULL,
+  is_active BOOLEAN NOT NULL, is_featured BOOLEAN NOT NULL);
+CREATE TABLE product_stock (id INTEGER PRIMARY KEY, in_stock BOOLEAN NOT NULL);
+CREATE VIRTUAL TABLE product_search USING fts5 (title, body, content = '', contentless_delete = 1, prefix = '2 3');
+CREATE TABLE copied (id INTEGER PRIMARY KEY, history TEXT NOT NULL, seen TEXT NOT NULL);",
+    postgres: "",
+};
+
+const COPIED: &str = "SELECT history, seen FROM copied";
+const SET_COPIED: &str = "INSERT OR REPLACE INTO copied (id, history, seen) VALUES (1, $1, $2)";
+const DROP_WORDS: &str = "DELETE FROM product_search WHERE rowid = $1";
+const DROP_FACTS: &str = "DELETE FROM product_facts WHERE id = $1";
+const DROP_STOCK: &str = "DELETE FROM product_stock WHERE id = $1";
+const ADD_WORDS: &str = "INSERT INTO product_search (rowid, title, body) VALUES ($1, $2, $3)";
+const ADD_FACTS: &str =
+    "INSERT INTO product_facts (id, category_id, price_minor, is_active, is_featured)
+  VALUES ($1, $2, $3, $4, $5)";
+const ADD_STOCK: &str = "INSERT INTO product_stock (id, in_stock) VALUES ($1, $2)";
+
+db::record! {
+    /// How far a copy goes: `seen` is a snapshot of the transactions of `history`.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub(super) struct Position {
+        pub(super) history: String,
+        pub(super) seen: String,
+    }
+}
+
+db::record! {
+    pub(super) struct Facts {
+        id: ProductId,
+        category_id: Option<CategoryId>,
+        price_minor: i64,
+        is_active: bool,
+        is_featured: bool,
+        in_stock: bool,
+        title: String,
+        body: String,
+    }
+}
+
+pub(super) async fn now(conn: &Conn) -> db::Result<Position> {
+    conn.one(NOW, &[]).await
+}
+
+/// Up to `limit` products behind `after`, by id, that have changed since `seen`; without it all that there are.
+pub(super) async fn changed(
+    conn: &Conn,
+    seen: Option<&Position>,
+    after: ProductId,
+    limit: i64,
+) -> db::Result<Vec<ProductId>> {
+    match seen {
+        Some(position) => conn.all(CHANGED, args![after, limit, &position.seen]).await,
+        None => conn.all(ALL, args![after, limit]).await,
+    }
+}
+
+/// Is all that changed since then still known? To be asked after it was read.
+pub(super) async fn holds(conn: &Conn, position: &Position) -> db::Result<bool> {
+    conn.one(HOLDS, args![&position.seen]).await
+}
+
+pub(super) async fn facts(conn: &Conn, ids: &[ProductId]) -> db::Result<Vec<Facts>> {
+    let select = Select::new(FACTS).filter_in("p.id", padded(ids));
+    select.all(conn).await
+}
+
+pub(super) async fn forget_future(tx: &Tx) -> Result<()> {
+    tx.execute(FORGET_FUTURE, &[]).await?;
+    tx.execute(BEGIN_ANEW, &[]).await?;
+    Ok(())
+}
+
+pub(super) async fn outdate(tx: &Tx) -> Result<u64> {
+    Ok(tx.execute(OUTDATE, &[]).await?)
+}
+
+/// Throws up to `limit` of those away that are outdated, and says how many.
+pub(super) async fn forget_old(tx: &Tx, limit: i64) -> Result<u64> {
+    Ok(tx.execute(FORGET_OLD, args![limit]).await?)
+}
+
+/// Makes the tables of a copy where there are none; an error where there are others.
+pub(super) async fn make_tables(copy: &Db) -> Result<(), MigrateError> {
+    let run = migrate::Run {
+        version: crate::VERSION,
+        now: 0,
+    };
+    copy.migrate(&[TABLES], &run).await.map(drop)
+}
+
+pub(super) async fn copied(copy: &Db) -> db::Result<Option<Position>> {
+    copy.read().await?.optional(COPIED, &[]).await
+}
+
+/// Writes these products as they are; those without facts are gone.
+pub(super) async fn write(tx: &Tx, ids: &[ProductId], facts: &[Facts]) -> db::Result<()> {
+    let ids: Vec<Vec<Value>> = ids.iter().map(|id| args_vec![*id]).collect();
+    for drop in [DROP_WORDS, DROP_FACTS, DROP_STOCK] {
+        tx.execute_each(drop, &ids).await?;
+    }
+    let rows = |row: fn(&Facts) -> Vec<Value>| facts.iter().map(row).collect::<Vec<_>>();
+    tx.execute_each(ADD_WORDS, &rows(|p| args_vec![p.id, &p.title, &p.body]))
+        .await?;
+    let columns = |p: &Facts| {
+        args_vec![
+            p.id,
+            p.category_id,
+            p.price_minor,
+            p.is_active,
+            p.is_featured
+        ]
+    };
+    tx.execute_each(ADD_FACTS, &rows(columns)).await?;
+    tx.execute_each(ADD_STOCK, &rows(|p| args_vec![p.id, p.in_stock]))
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn set_copied(tx: &Tx, position: &Position) -> db::Result<()> {
+    let row = args![&position.history, &position.seen];
+    tx.execute(SET_COPIED, row).await.map(drop)
+}

@@ -1,0 +1,1 @@
+-- Nothing: what SQLite searches is in the database itself.
