@@ -45,6 +45,7 @@ mod printed_requests;
 mod privacy;
 mod races;
 mod search;
+mod search_copy;
 mod second_factor;
 mod sessions;
 mod shopping;
