@@ -332,6 +332,9 @@ async fn it_is_kept_or_made_anew_after_a_crash() {
     {
         std::fs::write(file, "garbage ".repeat(1000)).unwrap();
     }
+    let url = format!("sqlite://{}", first[0].display());
+    let broken = Db::connect(&Options::new(url)).await;
+    assert!(broken.is_err_and(|error| error.is_damage()));
     agree(&shop, &plain).await;
     assert_ne!(files(&shop), first);
 

@@ -52,11 +52,16 @@ pub(super) async fn list_products(
         Some(_) if listing.filter.stock_below.is_none() => search_copy::in_step(app).await,
         _ => None,
     };
+    // A replica may not know yet what the copy has found.
+    let conn = match copy {
+        Some(_) => app.db.read().await?,
+        None => app.db.replica().await?,
+    };
     let mut view = View {
         app,
         catalog: &catalog,
         since,
-        conn: &app.db.replica().await?,
+        conn: &conn,
         copy: copy.as_ref(),
     };
     match view.list(&listing, paging).await {
