@@ -132,7 +132,8 @@ async fn it_finds_what_the_database_finds_whatever_is_written() {
     for at in 0..120 {
         match dice.below(if at < 20 { 2 } else { 8 }) {
             0..=2 => {
-                let category = [Value::Null, json!("home"), json!("kitchen")][dice.below(3)].clone();
+                let category =
+                    [Value::Null, json!("home"), json!("kitchen")][dice.below(3)].clone();
                 let body = json!({
                     "name": format!("{} {}", dice.word(), dice.word()), "description": format!("{}, {}!", dice.word(), dice.word()),
                     "sku": format!("K-{at}"), "price": 1 + dice.below(50), "stock": dice.below(2),

@@ -47,9 +47,11 @@ pub(super) async fn list_products(
 ) -> Result<(Page<Product>, Option<Arc<Facets>>)> {
     let catalog = memory::current(app).await?;
     let since = app.db.marks().now();
+    // A category in an order of its own is gone through by the indexes that the copy has not.
+    let is_narrow = listing.category.is_some() || listing.filter.ids.is_some();
+    let by_index = listing.filter.stock_below.is_some() || is_narrow && listing.ordering.is_some();
     let copy = match listing.search {
-        // The copy knows no numbers of stock.
-        Some(_) if listing.filter.stock_below.is_none() => search_copy::in_step(app).await,
+        Some(_) if !by_index => search_copy::in_step(app).await,
         _ => None,
     };
     // A replica may not know yet what the copy has found.
