@@ -15,8 +15,7 @@ BEGIN
   RETURN NULL;
 END
 $$;
-CREATE TRIGGER product_facts_added AFTER INSERT ON product_facts REFERENCING NEW TABLE AS changed
-  FOR EACH STATEMENT EXECUTE FUNCTION product_changed();
+-- A new one cannot be found before it is given its words.
 CREATE TRIGGER product_facts_changed AFTER UPDATE ON product_facts REFERENCING NEW TABLE AS changed
   FOR EACH STATEMENT EXECUTE FUNCTION product_changed();
 CREATE TRIGGER product_facts_gone AFTER DELETE ON product_facts REFERENCING OLD TABLE AS changed
