@@ -1,5 +1,8 @@
 -- Which products the search has to look at anew: a node keeps a copy of what it searches, and follows it from here.
 -- By transaction, as ids are given out before it is known who commits first; by triggers, whoever writes.
+
+-- First the row that all who write the catalog take first: none of them is in the middle then.
+UPDATE generations SET value = value + 1 WHERE area = 'catalog';
 CREATE TABLE product_changes (
   xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
   product_id BIGINT NOT NULL,

@@ -35,8 +35,8 @@ pub async fn sweep(app: &App) -> Result<Swept> {
         mail_links: accounts::links::forget_old(app).await?,
         failed_jobs: forget_failed_jobs(app).await?,
         pictures: media::sweep(app).await?,
-        product_changes: catalog::search_copy::forget_changes(app).await?,
         erased_accounts: privacy::repeat_erasures(app).await?,
+        product_changes: catalog::search_copy::forget_changes(app).await?,
     })
 }
 

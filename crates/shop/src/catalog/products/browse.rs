@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use db::{Conn, Engine, Since, Value};
+use tokio::sync::OnceCell;
 
 use super::facets::{Facets, facets};
 use super::filter::{BY_ID, Filter, NEWEST};
@@ -54,24 +55,20 @@ pub(super) async fn list_products(
         Some(_) if !by_index => search_copy::in_step(app).await,
         _ => None,
     };
-    // A replica may not know yet what the copy has found.
-    let conn = match copy {
-        Some(_) => app.db.read().await?,
-        None => app.db.replica().await?,
-    };
-    let mut view = View {
+    let view = |copy| View {
         app,
         catalog: &catalog,
         since,
-        conn: &conn,
-        copy: copy.as_ref(),
+        conn: OnceCell::new(),
+        copy,
     };
-    match view.list(&listing, paging).await {
+    let searched = view(copy.as_ref());
+    match searched.list(&listing, paging).await {
         Err(error) if copy.is_some() && error.code().status() >= 500 => {
             tracing::warn!(%error, "a search of the copy failed, it is done without");
+            drop(searched);
             search_copy::failed(app, &error).await;
-            view.copy = None;
-            view.list(&listing, paging).await
+            view(None).list(&listing, paging).await
         }
         listed => listed,
     }
@@ -83,7 +80,8 @@ struct View<'a> {
     catalog: &'a Snapshot,
     /// A moment before all that is read.
     since: Since,
-    conn: &'a Conn,
+    /// To the shop's own database, once it is needed: nobody holds one while others search.
+    conn: OnceCell<Conn>,
     /// Where words are searched for, if not in the shop's own database.
     copy: Option<&'a Conn>,
 }
@@ -100,7 +98,7 @@ impl View<'_> {
         listing: &Listing<'_>,
         paging: &Paging,
     ) -> Result<(Page<Product>, Option<Arc<Facets>>)> {
-        let (_, engine) = self.index();
+        let engine = self.engine();
         let mut filter = listing.filter.clone();
         if let Some(category) = listing.category {
             filter.categories = Some(self.catalog.tree.subtree(category));
@@ -132,8 +130,12 @@ impl View<'_> {
                     filter = few_or_words(copy, filter, engine, words, &alike).await?;
                 }
                 let sort = ordering.as_deref().unwrap_or(NEWEST);
-                let products =
-                    store::list_products(self.conn, engine, &filter, sort, paging).await?;
+                // What the copy does not say, a replica knows by itself.
+                let conn = match self.copy.and(filter.search.as_ref()) {
+                    Some(_) => &self.app.db.replica().await?,
+                    None => self.conn().await?,
+                };
+                let products = store::list_products(conn, engine, &filter, sort, paging).await?;
                 paging.page(products, count, |product| {
                     sort.iter().map(|key| key_of(product, key)).collect()
                 })?
@@ -142,16 +144,36 @@ impl View<'_> {
         Ok((page, found.facets))
     }
 
+    async fn conn(&self) -> Result<&Conn> {
+        let db = &self.app.db;
+        let connect = || async {
+            Ok(match self.copy {
+                // A replica may not know yet what the copy has found.
+                Some(_) => db.read().await?,
+                None => db.replica().await?,
+            })
+        };
+        self.conn.get_or_try_init(connect).await
+    }
+
     /// Where words are searched for.
-    fn index(&self) -> (&Conn, Engine) {
+    async fn index(&self) -> Result<&Conn> {
         match self.copy {
-            Some(copy) => (copy, Engine::Sqlite),
-            None => (self.conn, self.app.db.engine()),
+            Some(copy) => Ok(copy),
+            None => self.conn().await,
+        }
+    }
+
+    /// What that is.
+    fn engine(&self) -> Engine {
+        match self.copy {
+            Some(_) => Engine::Sqlite,
+            None => self.app.db.engine(),
         }
     }
 
     async fn found(&self, filter: &Filter, paging: &Paging, with_facets: bool) -> Result<Found> {
-        let (conn, engine) = self.index();
+        let (conn, engine) = (self.index().await?, self.engine());
         let facets = match with_facets {
             true => Some(
                 facets(
@@ -186,11 +208,10 @@ impl View<'_> {
         if words.is_empty() || found.is_some_and(|count| count >= FEW) {
             return Ok(None);
         }
-        let (conn, engine) = self.index();
-        if !store::is_rare(conn, engine, matching, FEW).await? {
+        if !store::is_rare(self.index().await?, self.engine(), matching, FEW).await? {
             return Ok(None);
         }
-        let similar = spelling::similar(self.conn, words).await?;
+        let similar = spelling::similar(self.conn().await?, words).await?;
         Ok(similar
             .iter()
             .any(|words| !words.is_empty())
@@ -198,7 +219,7 @@ impl View<'_> {
     }
 
     async fn count(&self, filter: &Filter) -> Result<i64> {
-        let (conn, engine) = self.index();
+        let (conn, engine) = (self.index().await?, self.engine());
         let name = store::identity(engine, filter);
         let moves_with_stock = filter.in_stock.is_some() || filter.stock_below.is_some();
         let count = store::count_products(conn, engine, filter);
@@ -215,7 +236,7 @@ impl View<'_> {
         paging: &Paging,
         count: Option<i64>,
     ) -> Result<Page<Product>> {
-        let (conn, engine) = self.index();
+        let (conn, engine) = (self.index().await?, self.engine());
         let (from, mut after) = match paging.after() {
             None => (0, None),
             Some([Value::Int(way), Value::Int(id)]) => (*way, Some(ProductId(*id))),
@@ -281,7 +302,8 @@ impl View<'_> {
             ..filter.clone()
         };
         let engine = self.app.db.engine();
-        let rows = store::top_products(self.conn, engine, &filter, NEWEST, most).await?;
+        let conn = self.conn().await?;
+        let rows = store::top_products(conn, engine, &filter, NEWEST, most).await?;
         Ok(rows
             .into_iter()
             .map(|product| (product.id, product))

@@ -33,8 +33,7 @@ impl File {
         let last = numbers(folder)?.into_iter().max();
         if let Some(last) = last
             && !anew
-            && let Ok(db) = open(folder, last).await
-            && let Ok(Some(position)) = store::copied(&db).await
+            && let Some((db, position)) = found(folder, last).await?
         {
             return Ok((File { db, _lock: lock }, Some(position)));
         }
@@ -46,15 +45,32 @@ impl File {
     }
 }
 
+/// What is there already, where it can be used. Where it cannot be opened just now it may be good yet.
+async fn found(folder: &Path, number: u64) -> Result<Option<(Db, Position)>> {
+    let db = match connect(folder, number).await {
+        Err(error) if error.is_damage() => return Ok(None),
+        connected => connected?,
+    };
+    if store::make_tables(&db).await.is_err() {
+        return Ok(None);
+    }
+    let position = store::copied(&db).await.ok().flatten();
+    Ok(position.map(|position| (db, position)))
+}
+
 async fn open(folder: &Path, number: u64) -> Result<Db> {
-    let url = format!("sqlite://{}", folder.join(format!("{number}.db")).display());
-    let db = Db::connect(&Options {
-        pool_size: READERS,
-        ..Options::new(url)
-    })
-    .await?;
+    let db = connect(folder, number).await?;
     store::make_tables(&db).await?;
     Ok(db)
+}
+
+async fn connect(folder: &Path, number: u64) -> db::Result<Db> {
+    let url = format!("sqlite://{}", folder.join(format!("{number}.db")).display());
+    let options = Options {
+        pool_size: READERS,
+        ..Options::new(url)
+    };
+    Db::connect(&options).await
 }
 
 fn numbers(folder: &Path) -> Result<Vec<u64>> {
@@ -71,7 +87,8 @@ fn numbers(folder: &Path) -> Result<Vec<u64>> {
 fn clear(folder: &Path) -> Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        if entry.file_name() != "lock" {
+        let name = entry.file_name();
+        if name.to_str().is_some_and(|name| name.contains(".db")) {
             fs::remove_file(entry.path())?;
         }
     }

@@ -87,6 +87,10 @@ impl Follower {
         }
         if !ids.is_empty() || self.position.is_none() {
             let facts = facts(app, &ids).await?;
+            if self.position.is_none() {
+                // What somebody wrote who then was not waited for.
+                clear(&self.file.db).await.map_err(Broken::here)?;
+            }
             let written = write(&self.file.db, &ids, &facts, Some(&now)).await;
             written.map_err(Broken::here)?;
         }
@@ -99,12 +103,12 @@ impl Follower {
         let begun = std::time::Instant::now();
         let (mut reached, mut last, mut products) = (None, ProductId(0), 0);
         loop {
-            let (now, ids) = self.changed(&app, last, MANY).await?;
+            let (now, ids) = patiently(|| self.changed(&app, last, MANY)).await?;
             // What changes behind the first look is found by the next one.
             let reached = reached.get_or_insert(now);
             products += ids.len();
             for some in ids.chunks(SOME) {
-                let facts = facts(&app, some).await?;
+                let facts = patiently(|| facts(&app, some)).await?;
                 self.write_aside(some.to_vec(), facts, None).await?;
             }
             match ids.last() {
@@ -160,6 +164,25 @@ impl Follower {
         let written = written.await.map_err(Broken::here)?;
         written.map_err(Broken::here)
     }
+}
+
+/// Many products take minutes: one answer that fails shall not be the end of them all.
+async fn patiently<T, F: Future<Output = Result<T, Broken>>>(
+    ask: impl Fn() -> F,
+) -> Result<T, Broken> {
+    for seconds in 1..6 {
+        match ask().await {
+            Err(broken) if !broken.anew => tokio::time::sleep(Duration::from_secs(seconds)).await,
+            answered => return answered,
+        }
+    }
+    ask().await
+}
+
+async fn clear(db: &Db) -> Result<(), DbError> {
+    let tx = db.begin().await?;
+    store::clear(&tx).await?;
+    tx.commit().await
 }
 
 async fn facts(app: &App, ids: &[ProductId]) -> Result<Vec<Facts>, Broken> {

@@ -11,10 +11,12 @@ mod follow;
 mod store;
 
 use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
 
 use db::{Conn, Db, Engine, Since};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::memory::FRESH;
 use crate::app::App;
@@ -24,6 +26,11 @@ use crate::transact;
 use follow::{Broken, Follower};
 
 pub(super) use store::STATEMENTS;
+
+/// How long a search waits for another one that brings the copy in step,
+const PATIENCE: Duration = Duration::from_millis(250);
+/// and how long that may take: whoever is slower has none for a while.
+const MOST: Duration = Duration::from_secs(5);
 
 #[derive(Default)]
 pub(super) struct SearchCopy {
@@ -69,17 +76,7 @@ pub(super) async fn in_step(app: &App) -> Option<Conn> {
     let copy = &app.catalog.search_copy;
     let found = match copy.holding(app) {
         Some(found) => found,
-        None => {
-            let mut keeper = copy.keeper.lock().await;
-            match copy.holding(app) {
-                Some(found) => found,
-                None => {
-                    let found = keeper.bring_in_step(app).await;
-                    copy.set(found.clone());
-                    found?
-                }
-            }
-        }
+        None => copy.brought_in_step(app).await?,
     };
     found.db.read().await.ok()
 }
@@ -88,9 +85,10 @@ pub(super) async fn in_step(app: &App) -> Option<Conn> {
 pub(super) async fn failed(app: &App, error: &Error) {
     if error.database().is_some_and(db::DbError::is_damage) {
         let copy = &app.catalog.search_copy;
-        let mut keeper = copy.keeper.lock().await;
-        copy.set(None);
-        keeper.close(app, Broken::here(error.to_string()));
+        if let Ok(mut keeper) = copy.keeper.try_lock() {
+            copy.set(None);
+            keeper.close(app, Broken::here(error.to_string()));
+        }
     }
 }
 
@@ -121,6 +119,25 @@ impl SearchCopy {
         found.as_ref().filter(holds).cloned()
     }
 
+    /// By this request, or by one that began to look after this one came. Who waits too long searches in PostgreSQL.
+    async fn brought_in_step(&self, app: &App) -> Option<InStep> {
+        let (since, asked) = (app.db.marks().now(), app.clock.now());
+        let mut keeper = timeout(PATIENCE, self.keeper.lock()).await.ok()?;
+        let meanwhile = self
+            .in_step
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        match meanwhile.filter(|found| found.since >= since && found.checked >= asked) {
+            Some(found) => Some(found),
+            None => {
+                let found = keeper.bring_in_step(app).await;
+                self.set(found.clone());
+                found
+            }
+        }
+    }
+
     fn set(&self, found: Option<InStep>) {
         *self.in_step.write().unwrap_or_else(PoisonError::into_inner) = found;
     }
@@ -134,7 +151,8 @@ impl SearchCopy {
 
 impl Keeper {
     async fn bring_in_step(&mut self, app: &App) -> Option<InStep> {
-        match self.state.bring_in_step(app).await {
+        let found = timeout(MOST, self.state.bring_in_step(app)).await;
+        match found.unwrap_or_else(|late| Err(Broken::there(late))) {
             Ok(found) => {
                 self.told &= found.is_none();
                 found

@@ -42,11 +42,10 @@ const BEGIN_ANEW: &str = "UPDATE generations SET value = 0 WHERE area = 'product
 const OUTDATE: &str = "UPDATE generations SET value = CAST(CAST(old.xid AS TEXT) AS BIGINT)
   FROM (SELECT xid FROM product_changes WHERE changed_at < now() - INTERVAL '1 day'
     AND xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY xid DESC LIMIT 1) old
-  WHERE area = 'product_changes'";
-const FORGET_OLD: &str =
-    "DELETE FROM product_changes WHERE (xid, product_id) IN (SELECT c.xid, c.product_id
-    FROM product_changes c JOIN generations g ON g.area = 'product_changes'
-    WHERE c.xid <= CAST(CAST(g.value AS TEXT) AS xid8) ORDER BY c.xid, c.product_id LIMIT $1)";
+  WHERE area = 'product_changes' AND value < CAST(CAST(old.xid AS TEXT) AS BIGINT)";
+const FORGET_OLD: &str = "DELETE FROM product_changes WHERE ctid = ANY(ARRAY(SELECT c.ctid FROM product_changes c
+    WHERE c.xid <= (SELECT CAST(CAST(g.value AS TEXT) AS xid8) FROM generations g WHERE g.area = 'product_changes')
+    ORDER BY c.xid LIMIT $1))";
 
 /// Those of PostgreSQL.
 pub(in crate::catalog) const STATEMENTS: &[&str] = &[
@@ -75,6 +74,11 @@ CREATE TABLE copied (id INTEGER PRIMARY KEY, history TEXT NOT NULL, seen TEXT NO
 
 const COPIED: &str = "SELECT history, seen FROM copied";
 const SET_COPIED: &str = "INSERT OR REPLACE INTO copied (id, history, seen) VALUES (1, $1, $2)";
+const CLEAR: [&str; 3] = [
+    "INSERT INTO product_search (product_search) VALUES ('delete-all')",
+    "DELETE FROM product_facts",
+    "DELETE FROM product_stock",
+];
 const DROP_WORDS: &str = "DELETE FROM product_search WHERE rowid = $1";
 const DROP_FACTS: &str = "DELETE FROM product_facts WHERE id = $1";
 const DROP_STOCK: &str = "DELETE FROM product_stock WHERE id = $1";
@@ -159,6 +163,13 @@ pub(super) async fn make_tables(copy: &Db) -> Result<(), MigrateError> {
 
 pub(super) async fn copied(copy: &Db) -> db::Result<Option<Position>> {
     copy.read().await?.optional(COPIED, &[]).await
+}
+
+pub(super) async fn clear(tx: &Tx) -> db::Result<()> {
+    for all in CLEAR {
+        tx.execute(all, &[]).await?;
+    }
+    Ok(())
 }
 
 /// Writes these products as they are; those without facts are gone.
