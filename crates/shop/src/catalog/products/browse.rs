@@ -211,7 +211,11 @@ impl View<'_> {
         if !store::is_rare(self.index().await?, self.engine(), matching, FEW).await? {
             return Ok(None);
         }
-        let similar = spelling::similar(self.conn().await?, words).await?;
+        let similar = match self.copy {
+            // Not kept while the copy is searched.
+            Some(_) => spelling::similar(&self.app.db.read().await?, words).await?,
+            None => spelling::similar(self.conn().await?, words).await?,
+        };
         Ok(similar
             .iter()
             .any(|words| !words.is_empty())

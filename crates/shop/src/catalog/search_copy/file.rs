@@ -4,7 +4,7 @@ use std::fs::{self, DirBuilder, TryLockError};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-use db::{Db, Options};
+use db::{Db, DbError, MigrateError, Options};
 
 use super::store::{self, Position};
 
@@ -51,11 +51,15 @@ async fn found(folder: &Path, number: u64) -> Result<Option<(Db, Position)>> {
         Err(error) if error.is_damage() => return Ok(None),
         connected => connected?,
     };
-    if store::make_tables(&db).await.is_err() {
-        return Ok(None);
+    let position = match store::make_tables(&db).await {
+        Err(MigrateError::Db(error)) => Err(error),
+        Err(_) => Ok(None),
+        Ok(()) => store::copied(&db).await,
+    };
+    match position {
+        Err(error @ DbError::Unavailable(_)) if !error.is_damage() => Err(error.into()),
+        position => Ok(position.ok().flatten().map(|position| (db, position))),
     }
-    let position = store::copied(&db).await.ok().flatten();
-    Ok(position.map(|position| (db, position)))
 }
 
 async fn open(folder: &Path, number: u64) -> Result<Db> {

@@ -88,8 +88,7 @@ impl Follower {
         if !ids.is_empty() || self.position.is_none() {
             let facts = facts(app, &ids).await?;
             if self.position.is_none() {
-                // What somebody wrote who then was not waited for.
-                clear(&self.file.db).await.map_err(Broken::here)?;
+                self.clear().await?;
             }
             let written = write(&self.file.db, &ids, &facts, Some(&now)).await;
             written.map_err(Broken::here)?;
@@ -102,6 +101,9 @@ impl Follower {
     pub(super) async fn catch_up(mut self, app: App) -> Result<Self, Broken> {
         let begun = std::time::Instant::now();
         let (mut reached, mut last, mut products) = (None, ProductId(0), 0);
+        if self.position.is_none() {
+            self.clear().await?;
+        }
         loop {
             let (now, ids) = patiently(|| self.changed(&app, last, MANY)).await?;
             // What changes behind the first look is found by the next one.
@@ -122,6 +124,16 @@ impl Follower {
                 }
             }
         }
+    }
+
+    /// Of what somebody wrote who was not waited for.
+    async fn clear(&self) -> Result<(), Broken> {
+        let cleared = async {
+            let tx = self.file.db.begin().await?;
+            store::clear(&tx).await?;
+            tx.commit().await
+        };
+        cleared.await.map_err(Broken::here)
     }
 
     /// What is seen now, and what of it has changed since the position.
@@ -177,12 +189,6 @@ async fn patiently<T, F: Future<Output = Result<T, Broken>>>(
         }
     }
     ask().await
-}
-
-async fn clear(db: &Db) -> Result<(), DbError> {
-    let tx = db.begin().await?;
-    store::clear(&tx).await?;
-    tx.commit().await
 }
 
 async fn facts(app: &App, ids: &[ProductId]) -> Result<Vec<Facts>, Broken> {

@@ -74,7 +74,8 @@ CREATE TABLE copied (id INTEGER PRIMARY KEY, history TEXT NOT NULL, seen TEXT NO
 
 const COPIED: &str = "SELECT history, seen FROM copied";
 const SET_COPIED: &str = "INSERT OR REPLACE INTO copied (id, history, seen) VALUES (1, $1, $2)";
-const CLEAR: [&str; 3] = [
+const CLEAR: [&str; 4] = [
+    "DELETE FROM copied",
     "INSERT INTO product_search (product_search) VALUES ('delete-all')",
     "DELETE FROM product_facts",
     "DELETE FROM product_stock",
