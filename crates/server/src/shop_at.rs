@@ -3,6 +3,7 @@
 use db::{Db, DbError, MigrateError, migrate::Run};
 use shop::{
     app::App,
+    catalog::products::learn_words_anew,
     clock::Clock,
     config::{Config, ConfigError},
     migrations,
@@ -16,9 +17,7 @@ pub(crate) async fn open(mut config: Config) -> anyhow::Result<App> {
     config.open_data_folder()?;
     let db = connect(&config).await?;
     let clock = Clock::system();
-    db.migrate(migrations::ALL, &run(&clock))
-        .await
-        .map_err(migration_refused)?;
+    bring_up(&db, &clock).await?;
     app(config, db, clock).await
 }
 
@@ -59,10 +58,14 @@ pub(crate) async fn pending(config: &Config) -> anyhow::Result<Vec<String>> {
 /// Applies what is pending and names it.
 pub(crate) async fn migrate(config: &mut Config) -> anyhow::Result<Vec<String>> {
     config.open_data_folder()?;
-    let db = connect(config).await?;
-    db.migrate(migrations::ALL, &run(&Clock::system()))
-        .await
-        .map_err(migration_refused)
+    bring_up(&connect(config).await?, &Clock::system()).await
+}
+
+async fn bring_up(db: &Db, clock: &Clock) -> anyhow::Result<Vec<String>> {
+    let applied = db.migrate(migrations::ALL, &run(clock)).await;
+    let applied = applied.map_err(migration_refused)?;
+    learn_words_anew(db).await?;
+    Ok(applied)
 }
 
 /// The URL of the database as it may be shown.

@@ -47,6 +47,7 @@ pub const ALL: &[Migration] = &[
     both!("0020_late_refunds"),
     each!("0021_product_facts"),
     each!("0022_product_changes"),
+    each!("0023_faster_search"),
 ];
 
 #[cfg(test)]

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use db::Engine;
+use db::migrate::Run;
+use db::{Db, Engine, Options, args};
 use serde_json::{Value, json};
+use shop::catalog::products::learn_words_anew;
+use shop::migrations;
 
-use crate::support::{Person, TestShop};
+use crate::support::{Person, TestShop, scratch};
 
 const PRODUCTS: &str = "/api/v1/products/";
 
@@ -318,7 +321,7 @@ async fn the_featured_are_found_by_their_index_on_sqlite() {
 /// The same goods on both engines are found by the same words, in the same order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_engines_find_the_same() {
-    const WORDS: [&str; 14] = [
+    const WORDS: [&str; 18] = [
         "lamp",
         "laptop",
         "laptops",
@@ -333,6 +336,11 @@ async fn both_engines_find_the_same() {
         "2000",
         "Øre",
         "家",
+        // Letters with signs above, below and beside them, which some take for the end of a word.
+        "กิน",
+        "กา",
+        "हिन्दी",
+        "مُحَمَّد",
     ];
     let mut found: Vec<BTreeMap<String, Value>> = Vec::new();
     for engine in [Engine::Sqlite, Engine::Postgres] {
@@ -367,6 +375,11 @@ async fn both_engines_find_the_same() {
             "200",
             "ore",
             "%E5%AE%B6",
+            "%E0%B8%99",
+            "%E0%B8%81%E0%B8%B4",
+            "%E0%B8%AB%E0%B8%B4%E0%B8%99",
+            "%E0%A4%B9%E0%A4%BF%E0%A4%A8",
+            "%D9%85%D9%8F%D8%AD",
             "mug%20lamp",
             "mgus",
             "k-7",
@@ -403,4 +416,62 @@ async fn a_list_with_facets_needs_one_connection() {
     shelf(&shop, &admin).await;
     let page = list(&shop, "search=laptop&facets=1&in_stock=true").await;
     assert_eq!(page["facets"]["approximate"], false);
+}
+
+/// What SQL cannot fold is learned by the program, when a database of before is opened.
+#[tokio::test]
+async fn words_and_stock_of_an_older_shop_are_found() {
+    let scratch = scratch(Engine::Sqlite).await;
+    let options = Options::new(format!("{}.old", scratch.options.url));
+    let db = Db::connect(&options).await.unwrap();
+    let run = Run {
+        version: "old",
+        now: 0,
+    };
+    let upgrade = migrations::ALL
+        .iter()
+        .position(|step| step.name == "0023_faster_search");
+    db.migrate(&migrations::ALL[..upgrade.unwrap()], &run)
+        .await
+        .unwrap();
+    let tx = db.begin().await.unwrap();
+    for (id, stock) in [(1, 0), (2, 3)] {
+        for row in [
+            format!(
+                "products (id, name, slug, description, price_minor, created_at, updated_at)
+                VALUES ({id}, 'Mug {id}', 'mug-{id}', 'กิน', 100, 0, 0)"
+            ),
+            format!(
+                "variants (id, product_id, sku, price_minor, created_at, updated_at) VALUES ({id}, {id}, 'TEA-{id}', 100, 0, 0)"
+            ),
+            format!("stock_items (variant_id, location_id, on_hand) VALUES ({id}, 1, {stock})"),
+            format!("product_search (rowid, title, body) VALUES ({id}, 'old', '')"),
+        ] {
+            tx.execute(&format!("INSERT INTO {row}"), &[])
+                .await
+                .unwrap();
+        }
+    }
+    tx.commit().await.unwrap();
+
+    db.migrate(migrations::ALL, &run).await.unwrap();
+    assert_eq!(learn_words_anew(&db).await.unwrap(), 2);
+    assert_eq!(learn_words_anew(&db).await.unwrap(), 0);
+    let conn = db.read().await.unwrap();
+    for (words, found) in [
+        ("old", &[][..]),
+        ("\"กิ\"*", &[1, 2]),
+        ("title : \"tea\" AND 2", &[2]),
+    ] {
+        let ids: Vec<i64> = conn
+            .all(
+                "SELECT rowid FROM product_search WHERE product_search MATCH $1",
+                args![words],
+            )
+            .await
+            .unwrap();
+        assert_eq!(ids, found, "{words}");
+    }
+    let in_stock = "SELECT id FROM product_stock WHERE in_stock = TRUE";
+    assert_eq!(conn.all::<i64>(in_stock, &[]).await.unwrap(), [2]);
 }

@@ -13,7 +13,9 @@ pub(in crate::catalog) use filtered::filtered;
 pub(super) use filtered::identity;
 use filtered::{facts, walked};
 use search::search_table;
-pub(super) use search::{forget_words, is_rare, learn_words};
+pub(super) use search::{
+    Texts, forget_words, has_forgotten_words, is_rare, learn_words, texts_behind, write_words,
+};
 pub(super) use write::{
     Written, claim, delete_product, drop_variant, hide_product, insert_options, insert_products,
     insert_variants, replace_options, set_slug, update_product, update_variant,
@@ -76,7 +78,7 @@ pub(in crate::catalog) fn statements_of(engine: Engine) -> Vec<String> {
     let page = shown(products(engine, &all).window(1, 0), &sort);
     let newest = newest(engine, SHOW, &all, Some(ProductId(1)), (1, 0), Some(1)).then(SHOWN, []);
     let count = filtered(engine, COUNT, &all);
-    let sampled = facts(engine, HIT, &all).filter(SAMPLED, [1.into()]);
+    let sampled = sampled(engine, &all, (1, 1));
     let mut all = vec![
         search.few.into(),
         search.learn.into(),
@@ -87,19 +89,31 @@ pub(in crate::catalog) fn statements_of(engine: Engine) -> Vec<String> {
         sampled.sql().into(),
     ];
     all.extend(search.forget.map(str::to_owned));
+    if engine == Engine::Sqlite {
+        all.extend(search::LEARN_ANEW.map(str::to_owned));
+    }
     all
 }
 
 const COUNT: &str = "SELECT COUNT(*) FROM products p";
 
-const HIT: &str = "SELECT p.category_id, p.price_minor,
-    (SELECT t.in_stock FROM product_stock t WHERE t.id = p.id) AS in_stock";
+fn facts_of_hits(engine: Engine, filter: &Filter) -> Select {
+    let in_stock = search_table(engine).in_stock;
+    let select = format!("SELECT p.category_id, p.price_minor, {in_stock} AS in_stock");
+    facts(engine, &select, filter)
+}
 
 // Drawn by a scrambled id, so that the part is even however products came and were dealt into categories. Scrambled
 // twice: multiples of the golden section alone gather where the step is a Fibonacci number. No step exceeds 64 bits.
-const SAMPLED: &str =
-    "((((p.id % 1048576) * 2654435769) % 4294967296) / 4096 * 2654435769) % 4294967296 < ?";
-const ALL_OF_THEM: i64 = 1 << 32;
+fn sampled(engine: Engine, filter: &Filter, (part, count): (i64, i64)) -> Select {
+    let id = match filter.search {
+        Some(_) => search_table(engine).fact_id,
+        None => "p.id",
+    };
+    let scrambled = format!("((({id} % 1048576) * 2654435769) % 4294967296) / 4096 * 2654435769");
+    let below = (1i64 << 32) / count.max(1) * part;
+    facts_of_hits(engine, filter).filter(&format!("({scrambled}) % 4294967296 < ?"), [below.into()])
+}
 
 db::record! {
     /// What facets are made of.
@@ -215,9 +229,8 @@ fn newest(
     count: Option<i64>,
 ) -> Select {
     let id = match engine {
-        Engine::Sqlite => "product_search.rowid",
         Engine::Postgres if count.is_some_and(|count| count < MANY) => "(p.id + 0)",
-        Engine::Postgres => "p.id",
+        _ => search_table(engine).fact_id,
     };
     facts(engine, select, filter)
         .filter_some(&format!("{id} < ?"), after)
@@ -233,7 +246,7 @@ pub(super) async fn hits(
     limit: usize,
 ) -> Result<Vec<Hit>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    Ok(facts(engine, HIT, filter)
+    Ok(facts_of_hits(engine, filter)
         .window(limit, 0)
         .all(conn)
         .await?)
@@ -244,13 +257,9 @@ pub(super) async fn sample(
     conn: &Conn,
     engine: Engine,
     filter: &Filter,
-    (part, count): (i64, i64),
+    part: (i64, i64),
 ) -> Result<Vec<Hit>> {
-    let below = ALL_OF_THEM / count.max(1) * part;
-    Ok(facts(engine, HIT, filter)
-        .filter(SAMPLED, [below.into()])
-        .all(conn)
-        .await?)
+    Ok(sampled(engine, filter, part).all(conn).await?)
 }
 
 pub(super) async fn count_products(conn: &Conn, engine: Engine, filter: &Filter) -> Result<i64> {

@@ -65,29 +65,26 @@ const TABLES: Migration = Migration {
     name: "1",
     sqlite: "
 CREATE TABLE product_facts (id INTEGER PRIMARY KEY, category_id BIGINT, price_minor BIGINT NOT NULL,
-  is_active BOOLEAN NOT NULL, is_featured BOOLEAN NOT NULL);
-CREATE TABLE product_stock (id INTEGER PRIMARY KEY, in_stock BOOLEAN NOT NULL);
-CREATE VIRTUAL TABLE product_search USING fts5 (title, body, content = '', contentless_delete = 1, prefix = '2 3');
+  is_active BOOLEAN NOT NULL, is_featured BOOLEAN NOT NULL, in_stock BOOLEAN NOT NULL);
+CREATE VIRTUAL TABLE product_search USING fts5 (title, body, content = '', contentless_delete = 1, detail = column,
+  prefix = '1 2 3 4 5 6 7 8', tokenize = 'ascii');
 CREATE TABLE copied (id INTEGER PRIMARY KEY, history TEXT NOT NULL, seen TEXT NOT NULL);",
     postgres: "",
 };
 
 const COPIED: &str = "SELECT history, seen FROM copied";
 const SET_COPIED: &str = "INSERT OR REPLACE INTO copied (id, history, seen) VALUES (1, $1, $2)";
-const CLEAR: [&str; 4] = [
+const CLEAR: [&str; 3] = [
     "DELETE FROM copied",
     "INSERT INTO product_search (product_search) VALUES ('delete-all')",
     "DELETE FROM product_facts",
-    "DELETE FROM product_stock",
 ];
 const DROP_WORDS: &str = "DELETE FROM product_search WHERE rowid = $1";
 const DROP_FACTS: &str = "DELETE FROM product_facts WHERE id = $1";
-const DROP_STOCK: &str = "DELETE FROM product_stock WHERE id = $1";
 const ADD_WORDS: &str = "INSERT INTO product_search (rowid, title, body) VALUES ($1, $2, $3)";
 const ADD_FACTS: &str =
-    "INSERT INTO product_facts (id, category_id, price_minor, is_active, is_featured)
-  VALUES ($1, $2, $3, $4, $5)";
-const ADD_STOCK: &str = "INSERT INTO product_stock (id, in_stock) VALUES ($1, $2)";
+    "INSERT INTO product_facts (id, category_id, price_minor, is_active, is_featured, in_stock)
+  VALUES ($1, $2, $3, $4, $5, $6)";
 
 db::record! {
     /// How far a copy goes: `seen` is a snapshot of the transactions of `history`.
@@ -176,7 +173,7 @@ pub(super) async fn clear(tx: &Tx) -> db::Result<()> {
 /// Writes these products as they are; those without facts are gone.
 pub(super) async fn write(tx: &Tx, ids: &[ProductId], facts: &[Facts]) -> db::Result<()> {
     let ids: Vec<Vec<Value>> = ids.iter().map(|id| args_vec![*id]).collect();
-    for drop in [DROP_WORDS, DROP_FACTS, DROP_STOCK] {
+    for drop in [DROP_WORDS, DROP_FACTS] {
         tx.execute_each(drop, &ids).await?;
     }
     let rows = |row: fn(&Facts) -> Vec<Value>| facts.iter().map(row).collect::<Vec<_>>();
@@ -188,13 +185,11 @@ pub(super) async fn write(tx: &Tx, ids: &[ProductId], facts: &[Facts]) -> db::Re
             p.category_id,
             p.price_minor,
             p.is_active,
-            p.is_featured
+            p.is_featured,
+            p.in_stock
         ]
     };
-    tx.execute_each(ADD_FACTS, &rows(columns)).await?;
-    tx.execute_each(ADD_STOCK, &rows(|p| args_vec![p.id, p.in_stock]))
-        .await?;
-    Ok(())
+    tx.execute_each(ADD_FACTS, &rows(columns)).await.map(drop)
 }
 
 pub(super) async fn set_copied(tx: &Tx, position: &Position) -> db::Result<()> {

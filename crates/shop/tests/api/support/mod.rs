@@ -23,6 +23,7 @@ pub use builders::{PASSWORD, Person, Product, fresh_address};
 #[allow(unused_imports, reason = "for the tests to come")]
 pub use client::{Answer, Ask};
 pub use crash::CrashPoint;
+pub use databases::scratch;
 pub use document::OPENAPI;
 #[allow(unused_imports, reason = "for the tests to come")]
 pub use outbox::Mail;

@@ -30,9 +30,6 @@ pub(in crate::catalog) fn filtered(engine: Engine, head: &str, filter: &Filter) 
     conditions(Select::new(head), filter, STOCK, matches)
 }
 
-const IN_STOCK: &str =
-    "EXISTS (SELECT 1 FROM product_stock t WHERE t.id = p.id AND t.in_stock = TRUE)";
-
 /// `select` from the facts of those that a filter lets through. Where words are searched for they are read as they are
 /// found; else from the index that fits.
 pub(super) fn facts(engine: Engine, select: &str, filter: &Filter) -> Select {
@@ -42,7 +39,7 @@ pub(super) fn facts(engine: Engine, select: &str, filter: &Filter) -> Select {
         None => "product_facts p",
     };
     let head = Select::new(&format!("{select} FROM {from}"));
-    conditions(head, filter, IN_STOCK, search.fact_matches)
+    conditions(head, filter, search.in_stock, search.fact_matches)
 }
 
 fn conditions(mut select: Select, filter: &Filter, stock: &str, matches: &str) -> Select {

@@ -16,6 +16,10 @@ pub(super) struct SearchTable {
     /// The facts of those for which `fact_matches`, read as they are found.
     pub(super) facts: &'static str,
     pub(super) fact_matches: &'static str,
+    /// Their id, known before the facts are looked up.
+    pub(super) fact_id: &'static str,
+    /// Of the facts `p`, found by words or not.
+    pub(super) in_stock: &'static str,
     /// Where the words go with the product's facts, nothing is to be done.
     pub(super) forget: Option<&'static str>,
     pub(super) learn: &'static str,
@@ -26,6 +30,8 @@ const SQLITE_SEARCH: SearchTable = SearchTable {
     matches: "p.id IN (SELECT rowid FROM product_search WHERE product_search MATCH ?)",
     facts: "product_search CROSS JOIN product_facts p ON p.id = product_search.rowid",
     fact_matches: "product_search MATCH ?",
+    fact_id: "product_search.rowid",
+    in_stock: "p.in_stock",
     forget: Some("DELETE FROM product_search WHERE rowid = $1"),
     learn: "INSERT INTO product_search (rowid, title, body) VALUES ($1, $2, $3)",
 };
@@ -36,6 +42,8 @@ const POSTGRES_SEARCH: SearchTable = SearchTable {
     matches: "p.id IN (SELECT f.id FROM product_facts f WHERE f.words @@ CAST(CAST(? AS TEXT) AS tsquery))",
     facts: "product_facts p",
     fact_matches: "p.words @@ CAST(CAST(? AS TEXT) AS tsquery)",
+    fact_id: "p.id",
+    in_stock: "(SELECT t.in_stock FROM product_stock t WHERE t.id = p.id)",
     forget: None,
     learn: "UPDATE product_facts SET words = CAST(CAST($2 AS TEXT) AS tsvector) WHERE id = $1",
 };
@@ -66,6 +74,16 @@ pub(crate) async fn learn_words(
     engine: Engine,
     words: &[(ProductId, Words)],
 ) -> Result<()> {
+    write_words(tx, engine, words).await?;
+    spelling::learn(tx, words.iter().flat_map(|(_, words)| words.all())).await
+}
+
+/// As [`learn_words`], of words that the vocabulary has.
+pub(crate) async fn write_words(
+    tx: &Tx,
+    engine: Engine,
+    words: &[(ProductId, Words)],
+) -> Result<()> {
     let table = search_table(engine);
     let rows: Vec<Vec<Value>> = words
         .iter()
@@ -79,7 +97,7 @@ pub(crate) async fn learn_words(
         tx.execute_each(forget, &ids).await?;
     }
     tx.execute_each(table.learn, &rows).await?;
-    spelling::learn(tx, words.iter().flat_map(|(_, words)| words.all())).await
+    Ok(())
 }
 
 pub(crate) async fn forget_words(tx: &Tx, engine: Engine, id: ProductId) -> Result<()> {
@@ -87,4 +105,32 @@ pub(crate) async fn forget_words(tx: &Tx, engine: Engine, id: ProductId) -> Resu
         tx.execute(forget, args![id]).await?;
     }
     Ok(())
+}
+
+const HAS_FORGOTTEN_WORDS: &str =
+    "SELECT NOT EXISTS (SELECT 1 FROM product_search) AND EXISTS (SELECT 1 FROM products)";
+
+const TEXTS_BEHIND: &str = "SELECT p.id, p.name, p.description,
+    (SELECT group_concat(v.sku, ' ') FROM variants v WHERE v.product_id = p.id) AS skus
+  FROM products p WHERE p.id > $1 ORDER BY p.id LIMIT $2";
+
+/// Of SQLite.
+pub(super) const LEARN_ANEW: [&str; 2] = [HAS_FORGOTTEN_WORDS, TEXTS_BEHIND];
+
+db::record! {
+    /// What the words of a product are made of.
+    pub(crate) struct Texts {
+        pub(crate) id: ProductId,
+        pub(crate) name: String,
+        pub(crate) description: String,
+        pub(crate) skus: Option<String>,
+    }
+}
+
+pub(crate) async fn has_forgotten_words(conn: &Conn) -> Result<bool> {
+    Ok(conn.one(HAS_FORGOTTEN_WORDS, &[]).await?)
+}
+
+pub(crate) async fn texts_behind(tx: &Tx, last: ProductId, limit: i64) -> Result<Vec<Texts>> {
+    Ok(tx.all(TEXTS_BEHIND, args![last, limit]).await?)
 }

@@ -1,0 +1,1 @@
+-- Nothing: PostgreSQL finds lexemes by their beginnings as they are, and has many writers.
