@@ -16,6 +16,8 @@ pub const CATEGORIES: u32 = 50;
 pub const USERS: usize = 64;
 pub const HOT_STOCK: i64 = 500;
 const STOCK: i64 = 1_000_000;
+/// In cents.
+pub const LOWEST_PRICE: u64 = 500;
 
 const ADJECTIVES: [&str; 12] = [
     "Small", "Heavy", "Blue", "Smart", "Quiet", "Rapid", "Classic", "Modern", "Compact", "Robust",
@@ -58,7 +60,7 @@ pub fn categories() -> impl Iterator<Item = Category> {
 pub fn product(n: u32) -> Product {
     let pick = |salt| (mix(n, salt) % 12) as usize;
     let (adjective, material, noun) = (ADJECTIVES[pick(1)], MATERIALS[pick(2)], NOUNS[pick(3)]);
-    let cents = 500 + mix(n, 4) % 100_000;
+    let cents = LOWEST_PRICE + u64::from(mix(n, 4)) % 100_000;
     Product {
         sku: format!("SKU-{n:05}"),
         name: format!("{adjective} {material} {noun} {n}"),

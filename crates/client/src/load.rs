@@ -28,6 +28,8 @@ pub enum Workload {
     Filter,
     /// Search for a term drawn at random, with facets
     Facets,
+    /// The same with a lowest price below all prices, drawn too: hardly a search has been asked for before
+    Unheard,
     /// The featured products
     Featured,
     /// One product by id, at random but the same in each run
@@ -78,6 +80,7 @@ impl Workload {
             Self::Search => &["search"],
             Self::Filter => &["filter"],
             Self::Facets => &["facets"],
+            Self::Unheard => &["unheard"],
             Self::Featured => &["featured"],
             Self::Detail => &["detail"],
             Self::Login => &["login"],

@@ -35,6 +35,7 @@ use crate::{DbError, Options, PoolState, Result};
 /// Named CHECKs can be altered from here on.
 const OLDEST: i32 = 3_053_000;
 const STATEMENTS_KEPT: usize = 256;
+const MOST_KEPT_KIB: i64 = 24_000;
 
 pub(crate) struct Sqlite {
     path: PathBuf,
@@ -169,11 +170,19 @@ fn open(path: &Path) -> Result<Connection> {
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.busy_timeout(Duration::from_secs(5))?;
     conn.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
+    conn.pragma_update(None, "cache_size", -cache_kib(path))?;
     conn.execute_batch(
-        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -8000; \
-         PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864",
+        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; \
+         PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864",
     )?;
     Ok(conn)
+}
+
+/// What a connection keeps of the file: a part of a large one, so that who looks up thousands of rows everywhere in
+/// a table seldom asks the system for a page.
+fn cache_kib(path: &Path) -> i64 {
+    let bytes = std::fs::metadata(path).map_or(0, |file| file.len());
+    i64::try_from(bytes / 1024 / 16).map_or(MOST_KEPT_KIB, |part| part.clamp(8_000, MOST_KEPT_KIB))
 }
 
 /// The writer never waits in place for another process: see [`Sqlite::open_transaction`].

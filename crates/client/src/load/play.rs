@@ -66,10 +66,13 @@ impl Run<'_> {
                 user.vars.insert("c".to_owned(), format!("{category:02}"));
                 self.run("filter", user, measured).await
             }
-            Workload::Facets => {
+            Workload::Facets | Workload::Unheard => {
                 let term = dataset::term(user.draw());
                 user.vars.insert("term".to_owned(), term);
-                self.run("facets", user, measured).await
+                let cents = user.draw() % dataset::LOWEST_PRICE;
+                let limit = format!("{}.{:02}", cents / 100, cents % 100);
+                user.vars.insert("limit".to_owned(), limit);
+                self.run(&self.workload.name(), user, measured).await
             }
             Workload::Detail => {
                 let n = user.draw() % u64::from(self.target.products) + 1;
