@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::error::{DbError, Result};
 use crate::stats::Stats;
 use crate::value::{FromRow, Value};
-use crate::{postgres, sqlite};
+use crate::{Engine, postgres, sqlite};
 
 /// Something to read from.
 pub struct Conn {
@@ -28,6 +28,13 @@ pub(crate) enum Link {
 impl Conn {
     pub(crate) fn new(link: Link, stats: Arc<Stats>) -> Self {
         Conn { link, stats }
+    }
+
+    pub fn engine(&self) -> Engine {
+        match &self.link {
+            Link::Readers(_) | Link::Snapshot(_) | Link::Writer(_) => Engine::Sqlite,
+            Link::Postgres(_) => Engine::Postgres,
+        }
     }
 
     /// All rows.

@@ -169,6 +169,16 @@ pub fn statements() -> Vec<String> {
         .collect()
 }
 
+/// Statements that one engine only understands.
+pub fn statements_of(engine: db::Engine) -> Vec<String> {
+    let mut all = catalog::statements_of(engine);
+    if engine == db::Engine::Postgres {
+        let more = [inventory::ON_POSTGRES, orders::ON_POSTGRES].concat();
+        all.extend(more.into_iter().map(String::from));
+    }
+    all
+}
+
 /// Runs a block in a transaction: `transact!(app.db, tx => { … Ok(value) })` is a `Result<_, Error>`.
 /// See [`db::transact!`].
 #[macro_export]

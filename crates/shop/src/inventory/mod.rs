@@ -23,4 +23,4 @@ pub use move_stock::{create_items, give_back, receive, release, sell};
 pub use out_of_stock::{ShortLine, out_of_stock};
 pub use reserve::{Short, reserve};
 pub use stock::MAX_STOCK;
-pub use store::{last_movement, movements_after, statements};
+pub use store::{ON_POSTGRES, last_movement, movements_after, statements};

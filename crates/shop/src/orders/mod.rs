@@ -37,5 +37,5 @@ pub use order::{
 };
 pub use place_order::{PlaceOrder, Placed, Repeat, place_order};
 pub use settle_payment::{PaymentSums, choose_method, hold_order, settle_payment};
-pub use store::{forget_changes, has_changes, list_changes, statements};
+pub use store::{ON_POSTGRES, forget_changes, has_changes, list_changes, statements};
 pub use update_status::update_status;

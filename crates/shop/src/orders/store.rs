@@ -1,7 +1,8 @@
 //! SQL that writes orders and their states; what finds them, what others have to count, and whose they are is beside it.
 
-use db::{Conn, DbError, Tx, Value, args, args_vec};
+use db::{Conn, DbError, Engine, Tx, Value, args, args_vec};
 use futures_util::try_join;
+use serde_json::json;
 
 use super::order::{OrderLine, OrderRow, PaymentMethod, State, Step};
 use crate::bulk::Bulk;
@@ -41,6 +42,17 @@ const INSERT_LINES: Bulk = Bulk {
     tail: " RETURNING id, variant_id",
 };
 
+// On PostgreSQL a list of any length is one statement with one plan.
+const INSERT_LISTED_LINES: &str = "INSERT INTO order_lines (order_id, product_id, variant_id, product_name, variant_title,
+    sku, quantity, price_minor, subtotal_minor)
+  SELECT CAST($1 AS BIGINT), l.* FROM json_to_recordset(CAST(CAST($2 AS TEXT) AS JSON)) AS l(product_id BIGINT,
+    variant_id BIGINT, product_name TEXT, variant_title TEXT, sku TEXT, quantity BIGINT, price_minor BIGINT,
+    subtotal_minor BIGINT)
+  RETURNING id, variant_id";
+
+/// Statements that only PostgreSQL understands.
+pub const ON_POSTGRES: &[&str] = &[INSERT_LISTED_LINES];
+
 const INSERT_STEP: &str =
     "INSERT INTO order_history (order_id, axis, from_status, to_status, actor_id, at)
   VALUES ($1, $2, $3, $4, $5, $6)";
@@ -75,7 +87,7 @@ const SHIP_LINES: &str = "UPDATE order_lines SET shipped_quantity = quantity WHE
 const SET_PAYMENT_METHOD: &str = "UPDATE orders SET payment_method = $2,
     pay_since = CASE WHEN pay_since IS NULL THEN $3 WHEN pay_since < $4 THEN $4 ELSE pay_since END WHERE id = $1";
 
-/// All statements, those that are built as filled examples.
+/// All other statements, those that are built as filled examples.
 pub fn statements() -> Vec<String> {
     let fixed = [
         INSERT_ORDER,
@@ -156,25 +168,18 @@ pub(super) async fn insert_lines(
     order: OrderId,
     mut lines: Vec<OrderLine>,
 ) -> Result<Vec<OrderLine>> {
-    let rows: Vec<Vec<Value>> = lines
-        .iter()
-        .map(|line| {
-            args_vec![
-                line.product_id,
-                line.variant_id,
-                &line.product_name,
-                &line.variant_title,
-                line.sku.as_ref(),
-                line.quantity,
-                line.price_minor,
-                line.subtotal_minor,
-            ]
-        })
-        .collect();
-    let written: Vec<(OrderLineId, Option<VariantId>)> = INSERT_LINES
-        .run(tx, args![order], &rows)
-        .await
-        .map_err(erased)?;
+    let written: Vec<(OrderLineId, Option<VariantId>)> = match tx.engine() {
+        Engine::Postgres => {
+            let listed: Vec<_> = lines.iter().map(as_json).collect();
+            let listed = serde_json::Value::Array(listed).to_string();
+            tx.all(INSERT_LISTED_LINES, args![order, listed]).await
+        }
+        Engine::Sqlite => {
+            let rows: Vec<_> = lines.iter().map(as_row).collect();
+            INSERT_LINES.run(tx, args![order], &rows).await
+        }
+    }
+    .map_err(erased)?;
     let ids: std::collections::HashMap<_, _> = written
         .into_iter()
         .map(|(id, variant)| (variant, id))
@@ -186,6 +191,32 @@ pub(super) async fn insert_lines(
         }
     }
     Ok(lines)
+}
+
+fn as_json(line: &OrderLine) -> serde_json::Value {
+    json!({
+        "product_id": line.product_id,
+        "variant_id": line.variant_id,
+        "product_name": line.product_name,
+        "variant_title": line.variant_title,
+        "sku": line.sku,
+        "quantity": line.quantity,
+        "price_minor": line.price_minor,
+        "subtotal_minor": line.subtotal_minor,
+    })
+}
+
+fn as_row(line: &OrderLine) -> Vec<Value> {
+    args_vec![
+        line.product_id,
+        line.variant_id,
+        &line.product_name,
+        &line.variant_title,
+        line.sku.as_ref(),
+        line.quantity,
+        line.price_minor,
+        line.subtotal_minor,
+    ]
 }
 
 /// Not run again like other foreign keys: the buyer would get an order without the product.
