@@ -9,6 +9,7 @@ use crate::marks::Marks;
 use crate::migrate::{self, MigrateError, Migration};
 use crate::stats::{self, PoolState, Stats, Step, What};
 use crate::transaction::Tx;
+use crate::value::{FromRow, Value};
 use crate::{Engine, Options, postgres, sqlite};
 
 /// A database, cheap to clone.
@@ -112,6 +113,20 @@ impl Db {
         self.waited(begun);
         let link = link?;
         Ok(Tx::new(self.conn(link), Arc::clone(&self.0.marks)))
+    }
+
+    /// Runs one statement that writes, as a transaction of its own, and returns its rows; on PostgreSQL in a single
+    /// round trip. It is not run again when it lost against another.
+    ///
+    /// # Errors
+    /// As [`Conn::all`] and [`Tx::commit`].
+    pub async fn at_once<T: FromRow>(&self, sql: &str, args: &[Value]) -> Result<Vec<T>> {
+        if matches!(&self.0.driver, Driver::Postgres(p) if p.has_sessions()) {
+            return self.read().await?.all(sql, args).await;
+        }
+        let tx = self.begin().await?;
+        let rows = tx.all(sql, args).await;
+        tx.finish(rows).await
     }
 
     fn conn(&self, link: Link) -> Conn {

@@ -79,6 +79,11 @@ impl Postgres {
             .collect()
     }
 
+    /// Are connections ours, with the limits that were set on them? Behind PgBouncer only a transaction has limits.
+    pub(crate) fn has_sessions(&self) -> bool {
+        self.mode.prepared
+    }
+
     pub(crate) async fn lease(&self, transaction: bool) -> Result<Lease> {
         let client = self.pool.get().await?;
         Ok(Lease::new(client, self.mode.clone(), transaction))

@@ -135,6 +135,15 @@ on_both! {
         assert_eq!(count(&s.db.read().await.unwrap()).await, 1);
     }
 
+    async fn a_statement_alone_is_a_transaction_of_its_own(s) {
+        let insert = "INSERT INTO things (name) VALUES ($1) RETURNING name";
+        let names: Vec<String> = s.db.at_once(insert, args!["a"]).await.unwrap();
+        assert_eq!(names, ["a"]);
+        let again = s.db.at_once::<String>(insert, args!["a"]).await;
+        assert!(matches!(again, Err(DbError::Unique(_))), "{again:?}");
+        assert_eq!(count(&s.db.read().await.unwrap()).await, 1);
+    }
+
     async fn ids_are_never_used_again(s) {
         add(&s.db, "a").await.unwrap();
         let last = add(&s.db, "b").await.unwrap();
@@ -309,6 +318,11 @@ async fn without_prepared_statements_all_works_too() {
         .await
         .unwrap();
     assert_eq!(names, ["a", "b", "c"]);
+    let lock: Vec<String> = db
+        .at_once("SELECT current_setting('lock_timeout')", &[])
+        .await
+        .unwrap();
+    assert_eq!(lock, ["2s"]);
     let lock: String = {
         let tx = db.begin().await.unwrap();
         tx.one("SELECT current_setting('lock_timeout')", &[])

@@ -173,7 +173,12 @@ pub fn statements() -> Vec<String> {
 pub fn statements_of(engine: db::Engine) -> Vec<String> {
     let mut all = catalog::statements_of(engine);
     if engine == db::Engine::Postgres {
-        let more = [inventory::ON_POSTGRES, orders::ON_POSTGRES].concat();
+        let more = [
+            inventory::ON_POSTGRES,
+            cart::ON_POSTGRES,
+            orders::ON_POSTGRES,
+        ]
+        .concat();
         all.extend(more.into_iter().map(String::from));
     }
     all

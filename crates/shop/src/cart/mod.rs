@@ -28,5 +28,5 @@ pub use change_items::{clear_cart, remove_item, set_quantity};
 pub use forget_cart::forget_cart;
 pub use merge_carts::merge_at_sign_in;
 pub use show_cart::show_cart;
-pub use store::{STATEMENTS, claim_cart, consume_cart, forget};
+pub use store::{ON_POSTGRES, STATEMENTS, claim_cart, consume_cart, forget};
 pub use sweep_carts::sweep_carts;

@@ -1,9 +1,10 @@
 //! All SQL of carts.
 
-use db::{Conn, Tx, args, args_vec};
+use db::{Conn, Db, Retryable, Tx, args, args_vec};
 use futures_util::try_join;
 
-use super::cart::{CartLine, Owner};
+use super::add_item::AddItem;
+use super::cart::{CartLine, Limits, Owner};
 use crate::clock::Time;
 use crate::error::Result;
 use crate::ids::{CartId, CartLineId, ProductId, UserId, VariantId};
@@ -15,10 +16,10 @@ struct Owned {
 }
 
 macro_rules! owned {
-    ($before:literal OWNER $after:literal) => {
+    ($first:literal $(OWNER $more:literal)+) => {
         Owned {
-            user: concat!($before, "user_id", $after),
-            guest: concat!($before, "token_hash", $after),
+            user: concat!($first $(, "user_id", $more)+),
+            guest: concat!($first $(, "token_hash", $more)+),
         }
     };
 }
@@ -53,6 +54,40 @@ const ADD_LINE: Owned = owned!("INSERT INTO cart_lines (cart_id, variant_id, qua
   ON CONFLICT (cart_id, variant_id) DO UPDATE SET quantity = cart_lines.quantity + excluded.quantity
   RETURNING id, quantity");
 
+// On PostgreSQL all of an addition that nothing speaks against is one statement without a transaction around it: it
+// sees one snapshot, so it writes only if nobody has touched the cart since. What it asks for are the rules of
+// `Cart::check_line`. It answers with the lines, or with none when it wrote nothing.
+const ADD_AT_ONCE: Owned = owned!("WITH lies AS MATERIALIZED (SELECT l.id, l.cart_id, l.variant_id, l.quantity, l.added_at,
+    v.product_id, p.name AS product_name, p.slug, p.image_url, v.title AS variant_title, v.sku, v.price_minor,
+    p.is_active AND v.is_active AS is_active, COALESCE(s.on_hand - s.reserved, 0) AS available
+  FROM carts c JOIN cart_lines l ON l.cart_id = c.id JOIN variants v ON v.id = l.variant_id
+  JOIN products p ON p.id = v.product_id
+  LEFT JOIN stock_items s ON s.variant_id = l.variant_id AND s.location_id = 1
+  WHERE c." OWNER " = $1),
+wanted AS MATERIALIZED (SELECT c.id AS cart_id, c.version, v.id AS variant_id, v.product_id, p.name AS product_name, p.slug,
+    p.image_url, v.title AS variant_title, v.sku, v.price_minor, s.on_hand - s.reserved AS available
+  FROM carts c CROSS JOIN products p JOIN variants v ON v.product_id = p.id
+  JOIN stock_items s ON s.variant_id = v.id AND s.location_id = 1
+  WHERE c." OWNER " = $1 AND p.id = $2 AND p.is_active = TRUE AND v.is_active = TRUE
+    AND (v.id = $3 OR (CAST($3 AS BIGINT) IS NULL AND NOT EXISTS (SELECT 1 FROM variants o
+      WHERE o.product_id = p.id AND o.is_active = TRUE AND o.id <> v.id)))
+    AND (SELECT COUNT(*) FILTER (WHERE l.variant_id <> v.id) < CAST($7 AS BIGINT)
+      AND COALESCE(SUM(l.quantity) FILTER (WHERE l.variant_id = v.id), 0) + CAST($4 AS BIGINT)
+        <= LEAST(CAST($6 AS BIGINT), s.on_hand - s.reserved)
+      AND COALESCE(SUM(CAST(l.price_minor AS NUMERIC) * l.quantity), 0) + CAST(v.price_minor AS NUMERIC) * CAST($4 AS BIGINT)
+        <= 9223372036854775807 FROM lies l)),
+held AS (UPDATE carts c SET version = c.version + 1, updated_at = $5 FROM wanted w
+  WHERE c.id = w.cart_id AND c.version = w.version RETURNING c.id),
+written AS (INSERT INTO cart_lines (cart_id, variant_id, quantity, added_at)
+  SELECT h.id, w.variant_id, CAST($4 AS BIGINT), CAST($5 AS BIGINT) FROM held h CROSS JOIN wanted w
+  ON CONFLICT (cart_id, variant_id) DO UPDATE SET quantity = cart_lines.quantity + excluded.quantity
+  RETURNING id, cart_id, variant_id, quantity, added_at)
+SELECT l.id, l.cart_id, l.variant_id, l.quantity, l.added_at, w.product_id, w.product_name, w.slug, w.image_url,
+    w.variant_title, w.sku, w.price_minor, TRUE AS is_active, w.available
+  FROM written l CROSS JOIN wanted w
+UNION ALL SELECT lies.* FROM lies JOIN written l ON l.variant_id <> lies.variant_id
+ORDER BY id");
+
 const FIND_VARIANTS_ON_SALE: &str =
     "SELECT v.id FROM products p JOIN variants v ON v.product_id = p.id
   WHERE p.id = $1 AND p.is_active = TRUE AND v.is_active = TRUE ORDER BY v.position, v.id";
@@ -85,6 +120,9 @@ const LIST_STALE_GUEST_CARTS: &str = "SELECT id FROM carts
   WHERE id > $1 AND token_hash IS NOT NULL AND updated_at < $2 ORDER BY id LIMIT $3";
 
 const DELETE_STALE_CART: &str = "DELETE FROM carts WHERE id = $1 AND updated_at < $2";
+
+/// Statements that only PostgreSQL understands.
+pub const ON_POSTGRES: &[&str] = &[ADD_AT_ONCE.user, ADD_AT_ONCE.guest];
 
 pub const STATEMENTS: &[&str] = &[
     OPEN_USER_CART,
@@ -152,6 +190,32 @@ pub(super) async fn add_line(
             args![owner, product, variant, quantity, now],
         )
         .await?)
+}
+
+/// All of an addition at once, if nothing speaks against it: the lines then. `None` when nothing was written, for
+/// whatever reason.
+pub(super) async fn add_at_once(
+    db: &Db,
+    owner: Owner,
+    item: AddItem,
+    limits: Limits,
+    now: Time,
+) -> Result<Option<Vec<CartLine>>> {
+    let most = i64::try_from(limits.lines).unwrap_or(i64::MAX);
+    let args = args![
+        owner,
+        item.product,
+        item.variant,
+        item.quantity,
+        now,
+        limits.quantity,
+        most,
+    ];
+    match db.at_once(ADD_AT_ONCE.by(owner), args).await {
+        Ok(lines) => Ok(Some(lines).filter(|lines: &Vec<_>| !lines.is_empty())),
+        Err(lost) if lost.is_retryable() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 pub(super) async fn find_variants_on_sale(
