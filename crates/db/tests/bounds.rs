@@ -85,6 +85,23 @@ async fn who_finds_no_reader_free_is_told_so_in_time() {
 }
 
 #[tokio::test]
+async fn who_still_reads_when_the_database_is_closed_is_told_so_at_once() {
+    let (scratch, options) = scratch("sqlite://", "closed").await;
+    let db = Db::connect(&options).await.unwrap();
+    let conn = db.read().await.unwrap();
+    drop(db);
+
+    let answer = tokio::time::timeout(Duration::from_secs(1), conn.all::<i64>("SELECT 1", &[]));
+
+    let refused = answer.await.unwrap();
+    assert!(
+        matches!(refused, Err(DbError::Unavailable(_))),
+        "{refused:?}"
+    );
+    scratch.remove().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_snapshot_may_rest_between_two_statements() {
     let server = std::env::vars().find(|(key, _)| key == "CARTWRIGHT_TEST_POSTGRES");
     let (_, server) = server.unwrap();

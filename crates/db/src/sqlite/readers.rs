@@ -88,11 +88,8 @@ impl Readers {
             .wake
             .wait_while(queue, |q| q.work.is_empty() && !q.ended)
             .unwrap_or_else(PoisonError::into_inner);
-        if queue.ended {
-            None
-        } else {
-            queue.work.pop_front()
-        }
+        // Also after the end: somebody waits for it.
+        queue.work.pop_front()
     }
 
     pub(super) fn state(&self) -> PoolState {
@@ -124,11 +121,13 @@ impl Readers {
                 let _ = sender.send(rows(conn, &sql, &args));
             }
         });
-        self.queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .work
-            .push_back(work);
+        {
+            let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            if queue.ended {
+                return Err(closing());
+            }
+            queue.work.push_back(work);
+        }
         self.wake.notify_one();
         let answer = match tokio::time::timeout(self.acquire_timeout, &mut receiver).await {
             Ok(answer) => answer,
@@ -136,8 +135,12 @@ impl Readers {
             Err(_) if begun.load(Ordering::Acquire) => receiver.await,
             Err(_) => return Err(DbError::unavailable("no reader was free")),
         };
-        answer.map_err(|_| DbError::unavailable("the database is closing"))?
+        answer.map_err(|_| closing())?
     }
+}
+
+fn closing() -> DbError {
+    DbError::unavailable("the database is closing")
 }
 
 /// One connection inside one reading transaction.
