@@ -58,6 +58,11 @@ impl Time {
     pub fn since(self, earlier: Time) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
+
+    /// How far the two lie apart: for what is good for a moment, also when the clock is set back.
+    pub fn apart(self, other: Time) -> Duration {
+        Duration::from_micros(self.0.abs_diff(other.0))
+    }
 }
 
 impl From<jiff::Timestamp> for Time {

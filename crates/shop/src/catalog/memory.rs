@@ -83,7 +83,7 @@ impl Memory {
 
 impl Known {
     fn holds(&self, app: &App) -> bool {
-        app.db.marks().all_hold(self.since) && app.clock.now().since(self.checked) < FRESH
+        app.db.marks().all_hold(self.since) && app.clock.now().apart(self.checked) < FRESH
     }
 }
 
@@ -157,7 +157,7 @@ impl Snapshot {
     ) -> Result<Arc<Facets>> {
         let now = app.clock.now();
         if let Some((since, at, facets)) = self.facets.get(&name) {
-            let lag = now.since(at);
+            let lag = now.apart(at);
             let unmoved = app.db.marks().nothing_changed(since)
                 && (app.config.database_read_url.is_none() || lag < COUNTED);
             let good_for = if facets.approximate {
@@ -187,7 +187,7 @@ impl Snapshot {
         let now = app.clock.now();
         if let Some((at, count)) = self.counts.get(&name)
             && (!(moves_with_stock || app.config.database_read_url.is_some())
-                || now.since(at) < COUNTED)
+                || now.apart(at) < COUNTED)
         {
             return Ok(count);
         }
