@@ -31,6 +31,7 @@ pub struct Metrics {
     requests: Family<Request, Histogram, fn() -> Histogram>,
     errors: Family<ErrorCode, Counter>,
     in_flight: Gauge,
+    search_copy: Gauge,
     pub connections: Gauge,
     pub refused_connections: Counter,
     pub dropped_traces: Counter,
@@ -87,6 +88,7 @@ impl Metrics {
             requests: Family::new_with_constructor(|| Histogram::new(REQUEST_TIMES)),
             errors: Family::default(),
             in_flight: Gauge::default(),
+            search_copy: Gauge::default(),
             connections: Gauge::default(),
             refused_connections: Counter::default(),
             dropped_traces: Counter::default(),
@@ -108,6 +110,8 @@ impl Metrics {
         );
         let gauge = "Requests that are being answered";
         registry.register("http_requests_in_flight", gauge, metrics.in_flight.clone());
+        let copy = "Whether the search runs in the copy of this node, as of the last one";
+        registry.register("search_copy", copy, metrics.search_copy.clone());
         let open = "Connections of clients that are open";
         registry.register("http_connections", open, metrics.connections.clone());
         registry.register(
@@ -166,6 +170,11 @@ impl Metrics {
     pub fn in_flight(&self) -> InFlight<'_> {
         self.in_flight.inc();
         InFlight(&self.in_flight)
+    }
+
+    /// It is searched in the node's copy, or not.
+    pub fn search_copy(&self, is_used: bool) {
+        self.search_copy.set(i64::from(is_used));
     }
 
     pub fn failed(&self, code: Code) {

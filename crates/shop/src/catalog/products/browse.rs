@@ -13,7 +13,7 @@ use super::store;
 use crate::app::App;
 use crate::catalog::memory::{self, Snapshot};
 use crate::catalog::search::{self, Matching};
-use crate::catalog::search_copy;
+use crate::catalog::search_copy::{self, OpenCopy};
 use crate::catalog::spelling;
 use crate::error::{Error, Result};
 use crate::ids::ProductId;
@@ -62,15 +62,14 @@ pub(super) async fn list_products(
         conn: OnceCell::new(),
         copy,
     };
-    let searched = view(copy.as_ref());
-    match searched.list(&listing, paging).await {
-        Err(error) if copy.is_some() && error.code().status() >= 500 => {
+    let listed = view(copy.as_ref()).list(&listing, paging).await;
+    match (listed, &copy) {
+        (Err(error), Some(copy)) if copy.has_failed() => {
             tracing::warn!(%error, "a search of the copy failed, it is done without");
-            drop(searched);
-            search_copy::failed(app, &error).await;
+            search_copy::failed(app, copy, &error).await;
             view(None).list(&listing, paging).await
         }
-        listed => listed,
+        (listed, _) => listed,
     }
 }
 
@@ -83,7 +82,7 @@ struct View<'a> {
     /// To the shop's own database, once it is needed: nobody holds one while others search.
     conn: OnceCell<Conn>,
     /// Where words are searched for, if not in the shop's own database.
-    copy: Option<&'a Conn>,
+    copy: Option<&'a OpenCopy>,
 }
 
 /// What is known of a whole list, as far as somebody asks for it.
@@ -159,7 +158,7 @@ impl View<'_> {
     /// Where words are searched for.
     async fn index(&self) -> Result<&Conn> {
         match self.copy {
-            Some(copy) => Ok(copy),
+            Some(copy) => Ok(&copy.conn),
             None => self.conn().await,
         }
     }
@@ -172,19 +171,27 @@ impl View<'_> {
         }
     }
 
+    /// An answer of it.
+    fn of_index<T>(&self, answer: Result<T>) -> Result<T> {
+        match self.copy {
+            Some(copy) => copy.answered(answer),
+            None => answer,
+        }
+    }
+
     async fn found(&self, filter: &Filter, paging: &Paging, with_facets: bool) -> Result<Found> {
         let (conn, engine) = (self.index().await?, self.engine());
         let facets = match with_facets {
-            true => Some(
-                facets(
+            true => {
+                let found = facets(
                     self.app,
                     (conn, engine, self.since),
                     self.catalog,
                     filter,
                     self.count(filter),
-                )
-                .await?,
-            ),
+                );
+                Some(self.of_index(found.await)?)
+            }
             false => None,
         };
         let count = match &facets {
@@ -208,7 +215,8 @@ impl View<'_> {
         if words.is_empty() || found.is_some_and(|count| count >= FEW) {
             return Ok(None);
         }
-        if !store::is_rare(self.index().await?, self.engine(), matching, FEW).await? {
+        let is_rare = store::is_rare(self.index().await?, self.engine(), matching, FEW);
+        if !self.of_index(is_rare.await)? {
             return Ok(None);
         }
         let similar = match self.copy {
@@ -227,9 +235,8 @@ impl View<'_> {
         let name = store::identity(engine, filter);
         let moves_with_stock = filter.in_stock.is_some() || filter.stock_below.is_some();
         let count = store::count_products(conn, engine, filter);
-        self.catalog
-            .count(self.app, name, moves_with_stock, count)
-            .await
+        let count = self.catalog.count(self.app, name, moves_with_stock, count);
+        self.of_index(count.await)
     }
 
     /// One way after the other until the page is full. The cursor has the place of the way and the id.
@@ -267,8 +274,9 @@ impl View<'_> {
             }
             let missing = limit - i64::try_from(found.len()).unwrap_or(limit);
             let window = (missing, skip);
-            if self.copy.is_some() {
-                let some = store::next_ids(conn, engine, &filter, after, window).await?;
+            if let Some(copy) = self.copy {
+                let some = store::next_ids(conn, engine, &filter, after, window).await;
+                let some = copy.answered(some)?;
                 found.extend(some.into_iter().map(|id| (at, id, None)));
             } else {
                 let some =
@@ -318,13 +326,15 @@ impl View<'_> {
 /// For a list in another order, which the copy does not know: the products themselves where they are few, else the
 /// words as the shop's own database searches them.
 async fn few_or_words(
-    copy: &Conn,
+    copy: &OpenCopy,
     filter: Filter,
     engine: Engine,
     words: &[String],
     similar: &[Vec<String>],
 ) -> Result<Filter> {
-    let ids = store::next_ids(copy, Engine::Sqlite, &filter, None, (MOST_NAMED + 1, 0)).await?;
+    let window = (MOST_NAMED + 1, 0);
+    let ids = store::next_ids(&copy.conn, Engine::Sqlite, &filter, None, window).await;
+    let ids = copy.answered(ids)?;
     let few = i64::try_from(ids.len()).is_ok_and(|ids| ids <= MOST_NAMED);
     Ok(Filter {
         search: match few {

@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, TryLockError};
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use db::{Db, DbError, MigrateError, Options};
 
@@ -15,6 +15,8 @@ const READERS: usize = 4;
 
 pub(super) struct File {
     pub(super) db: Db,
+    pub(super) number: u64,
+    folder: PathBuf,
     _lock: fs::File,
 }
 
@@ -35,13 +37,31 @@ impl File {
             && !anew
             && let Some((db, position)) = found(folder, last).await?
         {
-            return Ok((File { db, _lock: lock }, Some(position)));
+            return Ok((File::new(db, last, folder, lock), Some(position)));
         }
         // Under another name, as somebody may still search in the old one.
         let next = last.map_or(1, |last| last + 1);
         clear(folder)?;
         let db = open(folder, next).await?;
-        Ok((File { db, _lock: lock }, None))
+        Ok((File::new(db, next, folder, lock), None))
+    }
+
+    fn new(db: Db, number: u64, folder: &Path, lock: fs::File) -> Self {
+        File {
+            db,
+            number,
+            folder: folder.to_owned(),
+            _lock: lock,
+        }
+    }
+
+    /// Gives its place on the disk back. The name stays taken, as somebody may still have it open.
+    pub(super) fn empty(&self) {
+        let name = path(&self.folder, self.number);
+        let emptied = clear(&self.folder).and_then(|()| Ok(fs::File::create(name)?));
+        if let Err(error) = emptied {
+            tracing::warn!(%error, "a search copy that is of no use could not be removed");
+        }
     }
 }
 
@@ -69,12 +89,16 @@ async fn open(folder: &Path, number: u64) -> Result<Db> {
 }
 
 async fn connect(folder: &Path, number: u64) -> db::Result<Db> {
-    let url = format!("sqlite://{}", folder.join(format!("{number}.db")).display());
+    let url = format!("sqlite://{}", path(folder, number).display());
     let options = Options {
         pool_size: READERS,
         ..Options::new(url)
     };
     Db::connect(&options).await
+}
+
+fn path(folder: &Path, number: u64) -> PathBuf {
+    folder.join(format!("{number}.db"))
 }
 
 fn numbers(folder: &Path) -> Result<Vec<u64>> {

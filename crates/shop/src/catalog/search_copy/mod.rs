@@ -10,10 +10,11 @@ mod file;
 mod follow;
 mod store;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
-use db::{Conn, Db, Engine, Since};
+use db::{Conn, Db, DbError, Engine, Since};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -31,6 +32,8 @@ pub(super) use store::STATEMENTS;
 const PATIENCE: Duration = Duration::from_millis(250);
 /// and how long that may take: whoever is slower has none for a while.
 const MOST: Duration = Duration::from_secs(5);
+/// What fails so often in a row is left alone longer each time.
+const OFTEN: u32 = 10;
 
 #[derive(Default)]
 pub(super) struct SearchCopy {
@@ -42,18 +45,24 @@ pub(super) struct SearchCopy {
 #[derive(Clone)]
 struct InStep {
     db: Db,
+    /// Of the file.
+    number: u64,
     since: Since,
     checked: Time,
 }
 
 struct Keeper {
     state: State,
-    /// It was said in the log that there is none.
-    told: bool,
+    /// Until then it is left alone.
+    rests_until: Time,
+    /// How often in a row it could not be brought in step.
+    failures: u32,
+    /// Why there is none, as the log was told.
+    told: String,
 }
 
 enum State {
-    Closed { until: Time, anew: bool },
+    Closed { anew: bool },
     Open(Follower),
     CatchingUp(JoinHandle<Result<Follower, Broken>>),
 }
@@ -61,15 +70,37 @@ enum State {
 impl Default for Keeper {
     fn default() -> Self {
         Keeper {
-            state: State::CLOSED,
-            told: false,
+            state: State::Closed { anew: false },
+            rests_until: Time(0),
+            failures: 0,
+            told: String::new(),
         }
     }
 }
 
-/// A connection to the copy, which knows all that this node knows of; none when the shop's own database is to be
-/// searched.
-pub(super) async fn in_step(app: &App) -> Option<Conn> {
+/// The copy for one search, to whose end it stays open.
+pub(super) struct OpenCopy {
+    pub(super) conn: Conn,
+    found: InStep,
+    failed: AtomicBool,
+}
+
+impl OpenCopy {
+    /// What it answered. An error is noted: the shop's own database can be asked instead, but not when that one failed.
+    pub(super) fn answered<T>(&self, answer: Result<T>) -> Result<T> {
+        if answer.is_err() {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+        answer
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+}
+
+/// The copy, which knows all that this node knows of; none when the shop's own database is to be searched.
+pub(super) async fn in_step(app: &App) -> Option<OpenCopy> {
     if app.db.engine() == Engine::Sqlite || !app.config.search_copy {
         return None;
     }
@@ -78,17 +109,28 @@ pub(super) async fn in_step(app: &App) -> Option<Conn> {
         Some(found) => found,
         None => copy.brought_in_step(app).await?,
     };
-    found.db.read().await.ok()
+    Some(OpenCopy {
+        conn: found.db.read().await.ok()?,
+        found,
+        failed: AtomicBool::new(false),
+    })
 }
 
-/// A search of the copy failed: when the file is damaged another one is made.
-pub(super) async fn failed(app: &App, error: &Error) {
-    if error.database().is_some_and(db::DbError::is_damage) {
-        let copy = &app.catalog.search_copy;
-        if let Ok(mut keeper) = copy.keeper.try_lock() {
-            copy.set(None);
-            keeper.close(app, Broken::here(error.to_string()));
-        }
+/// A search failed in it: when the file is damaged another one is made.
+pub(super) async fn failed(app: &App, open: &OpenCopy, error: &Error) {
+    let damaged = match error.database() {
+        Some(error) if error.is_damage() => true,
+        // A search that no copy could answer shall not cost this one.
+        Some(DbError::Other(_)) => store::has_tables(&open.conn).await.is_err(),
+        _ => false,
+    };
+    let copy = &app.catalog.search_copy;
+    if damaged
+        && let Ok(mut keeper) = copy.keeper.try_lock()
+        && keeper.state.is_open(open.found.number)
+    {
+        copy.set(app, None);
+        keeper.rest(app, Broken::damaged(error.to_string()));
     }
 }
 
@@ -99,7 +141,6 @@ pub(crate) async fn forget_changes(app: &App) -> Result<u64> {
         return Ok(0);
     }
     let mut gone = 0;
-    transact!(app.db, tx => { store::outdate(tx).await })?;
     loop {
         let batch = transact!(app.db, tx => { store::forget_old(tx, BATCH).await })?;
         gone += batch;
@@ -114,7 +155,7 @@ impl SearchCopy {
         let found = self.in_step.read().unwrap_or_else(PoisonError::into_inner);
         let holds = |found: &&InStep| {
             app.db.marks().nothing_changed(found.since)
-                && app.clock.now().since(found.checked) < FRESH
+                && app.clock.now().apart(found.checked) < FRESH
         };
         found.as_ref().filter(holds).cloned()
     }
@@ -132,13 +173,14 @@ impl SearchCopy {
             Some(found) => Some(found),
             None => {
                 let found = keeper.bring_in_step(app).await;
-                self.set(found.clone());
+                self.set(app, found.clone());
                 found
             }
         }
     }
 
-    fn set(&self, found: Option<InStep>) {
+    fn set(&self, app: &App, found: Option<InStep>) {
+        app.metrics.search_copy(found.is_some());
         *self.in_step.write().unwrap_or_else(PoisonError::into_inner) = found;
     }
 
@@ -151,47 +193,56 @@ impl SearchCopy {
 
 impl Keeper {
     async fn bring_in_step(&mut self, app: &App) -> Option<InStep> {
+        if app.clock.now() < self.rests_until {
+            return None;
+        }
         let found = timeout(MOST, self.state.bring_in_step(app)).await;
         match found.unwrap_or_else(|late| Err(Broken::there(late))) {
             Ok(found) => {
-                self.told &= found.is_none();
+                if found.is_some() {
+                    self.failures = 0;
+                    self.told.clear();
+                }
                 found
             }
             Err(broken) => {
-                self.close(app, broken);
+                self.rest(app, broken);
                 None
             }
         }
     }
 
-    fn close(&mut self, app: &App, broken: Broken) {
-        if !std::mem::replace(&mut self.told, true) {
-            tracing::warn!(error = %broken.why, "there is no search copy, searches take longer");
+    /// What is open stays so, where it is as good as before.
+    fn rest(&mut self, app: &App, broken: Broken) {
+        let why = broken.why.to_string();
+        if self.told != why {
+            tracing::warn!(error = why, "there is no search copy, searches take longer");
+            self.told = why;
         }
-        self.state = State::Closed {
-            until: app.clock.now() + broken.pause,
-            anew: broken.anew,
-        };
+        self.failures = OFTEN.min(self.failures + 1);
+        self.rests_until = app.clock.now() + broken.pause * self.failures;
+        if broken.anew {
+            self.state = State::Closed { anew: true };
+        }
     }
 }
 
 impl State {
-    const CLOSED: State = State::Closed {
-        until: Time(0),
-        anew: false,
-    };
+    /// Is it this file, and not one that was made since?
+    fn is_open(&self, number: u64) -> bool {
+        matches!(self, State::Open(copy) if copy.number() == number)
+    }
 
     async fn bring_in_step(&mut self, app: &App) -> Result<Option<InStep>, Broken> {
         if let State::CatchingUp(task) = self {
             if !task.is_finished() {
                 return Ok(None);
             }
-            *self = State::Open(task.await.map_err(Broken::here)??);
+            let ended = task.await;
+            *self = State::Closed { anew: false };
+            *self = State::Open(ended.map_err(Broken::damaged)??);
         }
-        if let State::Closed { until, anew } = *self {
-            if app.clock.now() < until {
-                return Ok(None);
-            }
+        if let State::Closed { anew } = *self {
             *self = State::Open(Follower::open(app, anew).await?);
         }
         let State::Open(copy) = self else {
@@ -200,10 +251,14 @@ impl State {
         // Before it is asked what has changed: a write that commits meanwhile is asked for again.
         let (since, checked) = (app.db.marks().now(), app.clock.now());
         if copy.take_in_few(app).await? {
-            let db = copy.db();
-            return Ok(Some(InStep { db, since, checked }));
+            return Ok(Some(InStep {
+                db: copy.db(),
+                number: copy.number(),
+                since,
+                checked,
+            }));
         }
-        if let State::Open(copy) = std::mem::replace(self, State::CLOSED) {
+        if let State::Open(copy) = std::mem::replace(self, State::Closed { anew: false }) {
             *self = State::CatchingUp(tokio::spawn(copy.catch_up(app.clone())));
         }
         Ok(None)

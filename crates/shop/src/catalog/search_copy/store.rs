@@ -14,12 +14,15 @@ const NOW: &str = "SELECT (SELECT CAST(system_identifier AS TEXT) FROM pg_contro
     || ' ' || CAST(pg_relation_filenode('product_facts') AS TEXT) AS history,
   CAST(pg_current_snapshot() AS TEXT) AS seen";
 
-const ALL: &str = "SELECT id FROM product_facts WHERE id > $1 ORDER BY id LIMIT $2";
+const ALL: &str =
+    "SELECT '0' AS xid, id AS product_id FROM product_facts WHERE id > $1 ORDER BY id LIMIT $2";
 
-const CHANGED: &str = "SELECT DISTINCT product_id FROM product_changes
-  WHERE xid >= pg_snapshot_xmin(CAST(CAST($3 AS TEXT) AS pg_snapshot))
-    AND NOT pg_visible_in_snapshot(xid, CAST(CAST($3 AS TEXT) AS pg_snapshot)) AND product_id > $1
-  ORDER BY product_id LIMIT $2";
+// As they stand in the index: of a long backlog no more is read than is taken in.
+const CHANGED: &str = "SELECT CAST(c.xid AS TEXT) AS xid, c.product_id FROM product_changes c
+  WHERE (c.xid, c.product_id) >
+      (GREATEST(CAST(CAST($1 AS TEXT) AS xid8), pg_snapshot_xmin(CAST(CAST($4 AS TEXT) AS pg_snapshot))), $2)
+    AND NOT pg_visible_in_snapshot(c.xid, CAST(CAST($4 AS TEXT) AS pg_snapshot))
+  ORDER BY c.xid, c.product_id LIMIT $3";
 
 // Nothing behind it was thrown away, nor is it from a future that a restore undid.
 const HOLDS: &str = "SELECT pg_snapshot_xmin(was.seen) > CAST(CAST(g.value AS TEXT) AS xid8)
@@ -36,12 +39,13 @@ const FACTS: &str = "SELECT p.id, p.category_id, p.price_minor, p.is_active, p.i
 const FORGET_FUTURE: &str =
     "DELETE FROM product_changes WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())";
 const BEGIN_ANEW: &str = "UPDATE generations SET value = 0 WHERE area = 'product_changes'
-  AND CAST(CAST(value AS TEXT) AS xid8) >= pg_snapshot_xmax(pg_current_snapshot())";
+  AND CAST(CAST(value AS TEXT) AS xid8) >= pg_snapshot_xmin(pg_current_snapshot())";
 
 // All transactions up to there have ended.
 const OUTDATE: &str = "UPDATE generations SET value = CAST(CAST(old.xid AS TEXT) AS BIGINT)
-  FROM (SELECT xid FROM product_changes WHERE changed_at < now() - INTERVAL '1 day'
-    AND xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY xid DESC LIMIT 1) old
+  FROM (SELECT first.xid FROM (SELECT c.xid, c.changed_at FROM product_changes c
+      WHERE c.xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY c.xid LIMIT $1) first
+    WHERE first.changed_at < now() - INTERVAL '1 day' ORDER BY first.xid DESC LIMIT 1) old
   WHERE area = 'product_changes' AND value < CAST(CAST(old.xid AS TEXT) AS BIGINT)";
 const FORGET_OLD: &str = "DELETE FROM product_changes WHERE ctid = ANY(ARRAY(SELECT c.ctid FROM product_changes c
     WHERE c.xid <= (SELECT CAST(CAST(g.value AS TEXT) AS xid8) FROM generations g WHERE g.area = 'product_changes')
@@ -72,6 +76,7 @@ CREATE TABLE copied (id INTEGER PRIMARY KEY, history TEXT NOT NULL, seen TEXT NO
     postgres: "",
 };
 
+const HAS_TABLES: &str = "SELECT p.id FROM product_search CROSS JOIN product_facts p ON p.id = product_search.rowid LIMIT 0";
 const COPIED: &str = "SELECT history, seen FROM copied";
 const SET_COPIED: &str = "INSERT OR REPLACE INTO copied (id, history, seen) VALUES (1, $1, $2)";
 const CLEAR: [&str; 3] = [
@@ -96,6 +101,24 @@ db::record! {
 }
 
 db::record! {
+    /// A product that changed in the transaction `xid`.
+    pub(super) struct Change {
+        pub(super) xid: String,
+        pub(super) product_id: ProductId,
+    }
+}
+
+impl Default for Change {
+    /// Before all others.
+    fn default() -> Self {
+        Change {
+            xid: "0".to_owned(),
+            product_id: ProductId(0),
+        }
+    }
+}
+
+db::record! {
     pub(super) struct Facts {
         id: ProductId,
         category_id: Option<CategoryId>,
@@ -112,16 +135,19 @@ pub(super) async fn now(conn: &Conn) -> db::Result<Position> {
     conn.one(NOW, &[]).await
 }
 
-/// Up to `limit` products behind `after`, by id, that have changed since `seen`; without it all that there are.
+/// Up to `limit` changes behind `after` since `seen`; without it all products that there are.
 pub(super) async fn changed(
     conn: &Conn,
     seen: Option<&Position>,
-    after: ProductId,
+    Change { xid, product_id }: &Change,
     limit: i64,
-) -> db::Result<Vec<ProductId>> {
+) -> db::Result<Vec<Change>> {
     match seen {
-        Some(position) => conn.all(CHANGED, args![after, limit, &position.seen]).await,
-        None => conn.all(ALL, args![after, limit]).await,
+        Some(position) => {
+            let since = args![xid, *product_id, limit, &position.seen];
+            conn.all(CHANGED, since).await
+        }
+        None => conn.all(ALL, args![*product_id, limit]).await,
     }
 }
 
@@ -141,12 +167,9 @@ pub(super) async fn forget_future(tx: &Tx) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn outdate(tx: &Tx) -> Result<u64> {
-    Ok(tx.execute(OUTDATE, &[]).await?)
-}
-
-/// Throws up to `limit` of those away that are outdated, and says how many.
+/// Throws up to `limit` of the oldest away that are outdated, and says how many.
 pub(super) async fn forget_old(tx: &Tx, limit: i64) -> Result<u64> {
+    tx.execute(OUTDATE, args![limit]).await?;
     Ok(tx.execute(FORGET_OLD, args![limit]).await?)
 }
 
@@ -161,6 +184,11 @@ pub(super) async fn make_tables(copy: &Db) -> Result<(), MigrateError> {
 
 pub(super) async fn copied(copy: &Db) -> db::Result<Option<Position>> {
     copy.read().await?.optional(COPIED, &[]).await
+}
+
+/// An error when one of those that searches read is not there.
+pub(super) async fn has_tables(copy: &Conn) -> db::Result<()> {
+    copy.all::<i64>(HAS_TABLES, &[]).await.map(drop)
 }
 
 pub(super) async fn clear(tx: &Tx) -> db::Result<()> {
