@@ -1,5 +1,6 @@
 //! Who asks. `http/access.rs` makes these from a request; a function that takes one says who may call it.
 
+use std::cell::RefCell;
 use std::net::IpAddr;
 
 use crate::ids::{SessionId, UserId};
@@ -60,9 +61,7 @@ impl RequestId {
 
     /// A new one.
     pub fn random() -> Self {
-        let mut chance = [0u8; 12];
-        // Without chance ids repeat, which harms nobody.
-        let _ = getrandom::fill(&mut chance);
+        let chance = Self::chance();
         let digit = |half: u8| b"0123456789abcdef"[usize::from(half)];
         let mut bytes = [0; Self::MOST];
         let digits = chance
@@ -72,6 +71,22 @@ impl RequestId {
             *at = digit;
         }
         RequestId { bytes, length: 24 }
+    }
+
+    /// Asked for a hundred at once: to ask the system takes as long as all the rest of an id.
+    fn chance() -> [u8; 12] {
+        thread_local! {
+            static LEFT: RefCell<Vec<[u8; 12]>> = const { RefCell::new(Vec::new()) };
+        }
+        LEFT.with_borrow_mut(|left| {
+            left.pop().unwrap_or_else(|| {
+                let mut many = [[0; 12]; 100];
+                // Without chance ids repeat, which harms nobody.
+                let _ = getrandom::fill(many.as_flattened_mut());
+                left.extend_from_slice(&many[1..]);
+                many[0]
+            })
+        })
     }
 
     pub fn as_str(&self) -> &str {
