@@ -6,7 +6,7 @@ mod slots;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{extract::Request, response::Response};
 use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
     server::conn::auto::Builder,
@@ -27,15 +27,16 @@ const MAX_STREAMS: u32 = 100;
 /// Streams that a client opens and resets before they are served (CVE-2023-44487 and its kin).
 const MAX_RESETS: usize = 20;
 
-pub(crate) struct Listener {
+/// `A` answers a request from an address.
+pub(crate) struct Listener<A> {
     socket: TcpListener,
-    shared: Arc<Shared>,
+    shared: Arc<Shared<A>>,
     slots: Slots,
     app: App,
 }
 
-struct Shared {
-    router: Router,
+struct Shared<A> {
+    answer: A,
     http: Builder<TokioExecutor>,
     header_timeout: Duration,
     idle_timeout: Duration,
@@ -61,8 +62,12 @@ pub(crate) async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     })
 }
 
-impl Listener {
-    pub(crate) fn new(socket: TcpListener, router: Router, app: &App) -> Self {
+impl<A, F> Listener<A>
+where
+    A: Fn(Request, SocketAddr) -> F + Send + Sync + 'static,
+    F: Future<Output = Response> + Send + 'static,
+{
+    pub(crate) fn new(socket: TcpListener, answer: A, app: &App) -> Self {
         let config = &app.config;
         let mut http = Builder::new(TokioExecutor::new());
         // No timer for http1: `connection.rs` watches for slow heads without one timer a request.
@@ -77,7 +82,7 @@ impl Listener {
             .max_pending_accept_reset_streams(MAX_RESETS)
             .max_local_error_reset_streams(MAX_RESETS);
         let shared = Shared {
-            router,
+            answer,
             http,
             header_timeout: config.header_timeout,
             idle_timeout: config.idle_timeout,

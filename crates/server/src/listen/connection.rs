@@ -14,36 +14,37 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::extract::ConnectInfo;
+use axum::{body::Body, response::Response};
 use hyper::{Request, Version, body::Incoming, rt, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, sync::watch};
-use tower::Service;
 
 use super::Shared;
 
 /// For a peer to take notice that its connection is being closed.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-pub(super) async fn serve(
+pub(super) async fn serve<A, F>(
     stream: TcpStream,
     peer: SocketAddr,
-    shared: &Shared,
+    shared: &Shared<A>,
     mut stop: watch::Receiver<bool>,
-) {
+) where
+    A: Fn(axum::extract::Request, SocketAddr) -> F,
+    F: Future<Output = Response> + Send + 'static,
+{
     let activity = Arc::new(Activity::new());
     let io = Watched {
         io: TokioIo::new(stream),
         activity: activity.clone(),
     };
-    let service = service_fn(|mut request: Request<Incoming>| {
+    let service = service_fn(|request: Request<Incoming>| {
         let running = Running::start(&activity, request.version());
-        request.extensions_mut().insert(ConnectInfo(peer));
-        let answer = shared.router.clone().call(request);
+        let answer = (shared.answer)(request.map(Body::new), peer);
         async move {
             let answer = answer.await;
             drop(running);
-            answer as Result<_, Infallible>
+            Ok::<_, Infallible>(answer)
         }
     });
     let mut connection = pin!(shared.http.serve_connection(io, service));
@@ -105,7 +106,7 @@ impl Activity {
     }
 
     /// When the connection ends if nothing happens until then.
-    fn deadline(&self, limits: &Shared) -> Instant {
+    fn deadline<A>(&self, limits: &Shared<A>) -> Instant {
         if self.running.load(Relaxed) > 0 {
             // A request that runs has its own time limit.
             return Instant::now() + limits.idle_timeout;

@@ -9,6 +9,7 @@ use tokio::{
     sync::watch,
     time::Instant,
 };
+use tower::ServiceExt as _;
 
 use crate::{
     listen::{self, Listener},
@@ -38,10 +39,19 @@ pub(super) async fn run(mut config: Config, json: bool) -> anyhow::Result<ExitCo
         }
     };
     let app = opened?;
-    let listener = Listener::new(socket, shop::http::router(app.clone()), &app);
+    let front = shop::http::front(app.clone());
+    let answer = move |request, peer| {
+        let front = front.clone();
+        async move { front.answer(request, peer).await }
+    };
+    let listener = Listener::new(socket, answer, &app);
     let beside = for_metrics.map(|socket| {
         let router = shop::http::metrics::router(app.clone());
-        tokio::spawn(Listener::new(socket, router, &app).serve(stop.clone()))
+        let answer = move |request, _| {
+            let answer = router.clone().oneshot(request);
+            async move { answer.await.unwrap_or_else(|never| match never {}) }
+        };
+        tokio::spawn(Listener::new(socket, answer, &app).serve(stop.clone()))
     });
     let background = tokio::spawn(shop::jobs(&app).run(stopped(stop.clone())));
     print_banner(&app, json).await?;

@@ -75,6 +75,12 @@ impl Memory {
         self.search_copy.is_used()
     }
 
+    /// Is there no need to ask what others have written?
+    fn is_current(&self, app: &App) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().is_some_and(|known| known.holds(app))
+    }
+
     fn known(&self) -> Option<Known> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         known.clone()

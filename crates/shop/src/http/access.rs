@@ -8,7 +8,7 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 
-pub use address::client;
+pub(super) use address::client_ip;
 
 use super::aliases::Via;
 use crate::accounts;

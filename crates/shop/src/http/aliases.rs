@@ -156,6 +156,12 @@ pub fn tail(path: &str) -> String {
     with_slash(tail_of(path).unwrap_or(path))
 }
 
+/// The same without its last slash: `/products`.
+pub fn name(path: &str) -> &str {
+    let tail = tail_of(path).unwrap_or(path);
+    tail.strip_suffix('/').unwrap_or(tail)
+}
+
 /// All of them: the methods, the path and that of the route, both below the base.
 pub fn all() -> impl Iterator<Item = (&'static [&'static str], &'static str, &'static str)> {
     ALIASES

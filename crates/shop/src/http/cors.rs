@@ -10,23 +10,25 @@ const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 const HEADERS: &str = "Authorization, Content-Type, Accept, X-Cart-Token, X-Order-Token, X-Request-Id, \
     X-CSRF-Token, X-Requested-With, Idempotency-Key, If-Match, If-None-Match, traceparent";
 
-/// The answer to a browser that asks before it asks.
-pub(super) fn preflight(method: &Method, headers: &HeaderMap) -> Option<Response> {
-    let asks = *method == Method::OPTIONS
+/// Does a browser ask before it asks?
+pub(super) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
+    *method == Method::OPTIONS
         && headers.contains_key(header::ORIGIN)
-        && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-    asks.then(|| StatusCode::NO_CONTENT.into_response())
+        && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// The answer to that.
+pub(super) fn preflight() -> Response {
+    StatusCode::NO_CONTENT.into_response()
 }
 
 /// Adds what the browser wants to see. `origin` is the one that asked.
 pub(super) fn allow(
-    response: &mut Response,
+    headers: &mut HeaderMap,
     origin: Option<&HeaderValue>,
     allowed: &Origins,
     is_preflight: bool,
 ) {
-    let headers = response.headers_mut();
-    headers.append(header::VARY, HeaderValue::from_static("Origin"));
     let Some(origin) =
         origin.filter(|origin| origin.to_str().is_ok_and(|origin| allowed.allows(origin)))
     else {

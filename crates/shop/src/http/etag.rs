@@ -1,6 +1,7 @@
 //! Strong ETags: a digest of the body as it is before compression. A compressed body has other bytes, so its tag ends
 //! with the coding (`"0a1b-gzip"`); what is compared is the part before that.
 
+use axum::http::HeaderValue;
 use sha2::{Digest, Sha256};
 
 /// The tag of a body, with its quotes.
@@ -18,6 +19,11 @@ pub(super) fn of_coded(tag: &str, coding: &str) -> String {
         Some(open) => format!("{open}-{coding}\""),
         None => tag.to_owned(),
     }
+}
+
+/// The tag of the same body before it was compressed.
+pub(super) fn uncoded(tag: &str) -> Option<HeaderValue> {
+    HeaderValue::from_str(&format!("{}\"", plain(tag))).ok()
 }
 
 /// Whether two tags are of the same body, compressed or not.

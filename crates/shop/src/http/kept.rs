@@ -1,12 +1,15 @@
 //! Whole answers, as finished bytes, for as long as what they show has not changed.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
 
 use super::answer::knows;
+use super::etag;
 use super::routes::Route;
 use crate::app::App;
 use crate::catalog::RestsOn;
@@ -15,28 +18,45 @@ use crate::catalog::RestsOn;
 const LARGEST: usize = 256 * 1024;
 const LONGEST_KEY: usize = 1024;
 
+/// By and large what an answer takes beside its body.
+const OVERHEAD: u64 = 512;
+/// Kinds of answers that share their headers.
+const MOST_KINDS: usize = 32;
+
 /// Answers by address and accepted encodings.
-pub struct Answers(Option<moka::sync::Cache<Box<str>, Arc<Answer>>>);
+pub struct Answers(Option<Kept>);
+
+struct Kept {
+    answers: Cache<Box<str>, Arc<Answer>, Weigher>,
+    /// Most answers differ in nothing but tag and body.
+    kinds: Mutex<Vec<Arc<HeaderMap>>>,
+}
+
+#[derive(Clone)]
+struct Weigher;
 
 struct Answer {
-    headers: HeaderMap,
+    headers: Arc<HeaderMap>,
+    tag: HeaderValue,
     body: Bytes,
     rests_on: RestsOn,
     route: Route,
 }
 
+impl Weighter<Box<str>, Arc<Answer>> for Weigher {
+    fn weight(&self, key: &Box<str>, answer: &Arc<Answer>) -> u64 {
+        (key.len() + answer.body.len()) as u64 + OVERHEAD
+    }
+}
+
 impl Answers {
     /// `bytes`: how much room there is, 0 for none.
     pub fn new(bytes: u64) -> Self {
-        #[expect(clippy::borrowed_box, reason = "the cache hands out its keys so")]
-        fn weigh(key: &Box<str>, answer: &Arc<Answer>) -> u32 {
-            // The headers and the places of the variants, by and large.
-            u32::try_from(key.len() + answer.body.len() + 1024).unwrap_or(u32::MAX)
-        }
-        let cache = moka::sync::Cache::builder()
-            .weigher(weigh)
-            .max_capacity(bytes);
-        Answers((bytes > 0).then(|| cache.build()))
+        let number = usize::try_from(bytes / (4 * OVERHEAD)).unwrap_or(usize::MAX);
+        Answers((bytes > 0).then(|| Kept {
+            answers: Cache::with_weighter(number, bytes, Weigher),
+            kinds: Mutex::default(),
+        }))
     }
 
     /// Under which name the answer to this request is kept; `None` when it is not.
@@ -60,36 +80,44 @@ impl Answers {
     }
 
     /// The answer that was kept, when it still holds: 304 when the client has it.
-    pub(super) async fn find(&self, app: &App, key: &str, request: &HeaderMap) -> Option<Response> {
-        let answer = self.0.as_ref()?.get(key)?;
+    pub(super) async fn find(
+        &self,
+        app: &App,
+        key: &str,
+        request: &HeaderMap,
+    ) -> Option<(Response, Route)> {
+        let answer = self.0.as_ref()?.answers.get(key)?;
         if !answer.rests_on.holds(app).await {
             return None;
         }
-        let tag = answer.headers.get(header::ETAG)?.to_str().ok()?;
-        let mut response = if knows(request, tag) {
-            StatusCode::NOT_MODIFIED.into_response()
+        let tag = answer.tag.to_str().ok()?;
+        let is_known = knows(request, tag);
+        let mut response = Response::new(match is_known {
+            true => Body::empty(),
+            false => Body::from(answer.body.clone()),
+        });
+        let mut headers = HeaderMap::clone(&answer.headers);
+        if is_known {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            headers.remove(header::CONTENT_TYPE);
+            headers.remove(header::CONTENT_ENCODING);
+            headers.insert(header::ETAG, etag::uncoded(tag)?);
         } else {
-            Body::from(answer.body.clone()).into_response()
-        };
-        let is_whole = response.status() == StatusCode::OK;
-        for (name, value) in &answer.headers {
-            if is_whole
-                || name == header::ETAG
-                || name == header::CACHE_CONTROL
-                || name == header::VARY
-            {
-                response.headers_mut().insert(name, value.clone());
-            }
+            headers.insert(header::ETAG, answer.tag.clone());
         }
-        response.extensions_mut().insert(answer.route);
-        Some(response)
+        *response.headers_mut() = headers;
+        Some((response, answer.route))
     }
 
-    /// Keeps an answer that says what it rests on.
-    pub(super) async fn keep(&self, key: Option<String>, mut response: Response) -> Response {
+    /// Keeps an answer that says what it rests on. It has all its headers but those that depend on who asks.
+    pub(super) async fn keep(
+        &self,
+        key: Option<String>,
+        mut response: Response,
+        route: Option<Route>,
+    ) -> Response {
         let rests_on = response.extensions_mut().remove::<RestsOn>();
-        let route = response.extensions().get::<Route>().copied();
-        let (Some(cache), Some(key), Some(rests_on), Some(route)) = (&self.0, key, rests_on, route)
+        let (Some(kept), Some(key), Some(rests_on), Some(route)) = (&self.0, key, rests_on, route)
         else {
             return response;
         };
@@ -102,15 +130,35 @@ impl Answers {
         let Ok(body) = to_bytes(body, usize::MAX).await else {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         };
-        if body.len() <= LARGEST {
+        let mut headers = parts.headers.clone();
+        headers.remove(header::CONTENT_LENGTH);
+        if body.len() <= LARGEST
+            && let Some(tag) = headers.remove(header::ETAG)
+        {
             let answer = Answer {
-                headers: parts.headers.clone(),
+                headers: kept.shared(headers),
+                tag,
                 body: body.clone(),
                 rests_on,
                 route,
             };
-            cache.insert(key.into(), Arc::new(answer));
+            kept.answers.insert(key.into(), Arc::new(answer));
         }
         Response::from_parts(parts, body.into())
+    }
+}
+
+impl Kept {
+    /// The same headers, as other answers have them.
+    fn shared(&self, headers: HeaderMap) -> Arc<HeaderMap> {
+        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kind) = kinds.iter().find(|kind| ***kind == headers) {
+            return Arc::clone(kind);
+        }
+        let kind = Arc::new(headers);
+        if kinds.len() < MOST_KINDS {
+            kinds.push(Arc::clone(&kind));
+        }
+        kind
     }
 }

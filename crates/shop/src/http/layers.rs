@@ -5,15 +5,16 @@ mod headers;
 mod log;
 mod refuse;
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{ConnectInfo, Request, State};
+use axum::Router;
+use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::places::{Place, Places};
+use super::places::Places;
 use super::problem::{self, Failed};
 use super::rate_limit::RateLimit;
 use super::routes::Route;
@@ -22,8 +23,8 @@ use crate::app::App;
 use crate::caller::RequestId;
 use crate::error::Result;
 use crate::limits::Left;
-use crate::traces::Told;
-use answer::remembered_or_made;
+use crate::traces::{Told, Trace};
+use answer::made;
 use headers::{complete_allow, security_headers};
 use log::{log_access, log_failure, shown_path};
 use refuse::refusal;
@@ -32,189 +33,229 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
-/// What the layers know.
+/// The whole shop as one service.
 #[derive(Clone)]
-pub(super) struct Layers {
+pub struct Front(Arc<Parts>);
+
+struct Parts {
     app: App,
-    rate_limit: Option<Arc<RateLimit>>,
+    rate_limit: Option<RateLimit>,
     places: Arc<Places>,
+    router: Router,
 }
 
-impl Layers {
-    pub(super) fn new(app: App) -> Self {
-        let rate_limit = app
-            .config
-            .rate_limit
-            .map(|rate| Arc::new(RateLimit::new(rate)));
+/// An answer, and the route that it is counted under.
+struct Answered {
+    response: Response,
+    route: Option<Route>,
+}
+
+impl Front {
+    /// `router`: whoever makes answers.
+    pub(super) fn new(app: App, router: Router) -> Self {
+        let rate_limit = app.config.rate_limit.map(RateLimit::new);
         let places = Arc::new(Places::new(&app.config));
-        Layers {
+        Front(Arc::new(Parts {
             app,
             rate_limit,
             places,
+            router,
+        }))
+    }
+
+    /// The answer to a request from this address.
+    pub async fn answer(&self, request: Request, peer: SocketAddr) -> Response {
+        let app = &self.0.app;
+        let is_traced = app.traces.are_told() && !is_about_health(request.uri().path());
+        let parent = request.headers().get(TRACEPARENT).filter(|_| is_traced);
+        let parent = parent.and_then(|value| value.to_str().ok());
+        let trace = is_traced.then(|| app.traces.begin(parent, app.clock.now()));
+        match trace.flatten() {
+            Some(trace) => Box::pin(self.traced(trace, request, peer)).await,
+            None => self.timed(request, peer).await.response,
         }
     }
 
-    /// A place among the requests in flight; those who ask how the service is need none.
-    fn place(&self, asked: &Asking) -> Result<Place> {
-        match is_about_health(asked.uri.path()) {
-            true => Ok(self.places.beside(asked.client)),
-            false => self.places.take(asked.client),
+    async fn traced(&self, trace: Trace, request: Request, peer: SocketAddr) -> Response {
+        let (method, path) = (request.method().clone(), shown_path(request.uri().path()));
+        let (answered, steps) = db::recorded(self.timed(request, peer)).await;
+        let response = answered.response;
+        let id = response.headers().get(REQUEST_ID);
+        let told = Told {
+            method: method.as_str(),
+            route: answered.route.map(|route| route.0),
+            path,
+            status: response.status().as_u16(),
+            request_id: id.and_then(|id| id.to_str().ok()).unwrap_or_default(),
+        };
+        self.0.app.traces.answered(trace, &told, steps);
+        response
+    }
+
+    async fn timed(&self, request: Request, peer: SocketAddr) -> Answered {
+        if !self.0.app.config.server_timing {
+            return self.layered(request, peer).await;
         }
+        let started = Instant::now();
+        let answer = Box::pin(self.layered(request, peer));
+        let (mut answered, spent) = db::watched(answer).await;
+        let (all, database) = (started.elapsed(), spent.time);
+        let timing = format!(
+            "total;dur={:.2}, db;dur={:.2};desc=\"{} statements\"",
+            all.as_secs_f64() * 1000.0,
+            database.as_secs_f64() * 1000.0,
+            spent.statements
+        );
+        if let Ok(timing) = HeaderValue::from_str(&timing) {
+            answered
+                .response
+                .headers_mut()
+                .insert(SERVER_TIMING, timing);
+        }
+        answered
+    }
+
+    async fn layered(&self, request: Request, peer: SocketAddr) -> Answered {
+        let app = &self.0.app;
+        let started = Instant::now();
+        let _in_flight = app.metrics.in_flight();
+        let asked = Asking::of(&request, peer, app);
+        let id = asked.id;
+
+        let allowance = self.allowance(&asked).await;
+        let is_counted = allowance.is_some();
+        let (left, refused) = match allowance {
+            Some(Ok(left)) => (left, None),
+            Some(Err(error)) => (None, Some(error)),
+            None => (None, None),
+        };
+        let Answered {
+            mut response,
+            route,
+        } = match refusal(&request, app).or(refused) {
+            Some(error) => self.complete(error.into_response(), &asked),
+            None if asked.is_preflight => self.complete(cors::preflight(), &asked),
+            None => self.remembered_or_made(request, &asked, peer).await,
+        };
+
+        let origins = &app.config.cors_allowed_origins;
+        let headers = response.headers_mut();
+        cors::allow(headers, asked.origin.as_ref(), origins, asked.is_preflight);
+        if let Some(limit) = self.0.rate_limit.as_ref().filter(|_| is_counted) {
+            limit.tell(headers, left);
+        }
+        if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+            headers.insert(REQUEST_ID, value);
+        }
+        let name = route.map_or("none", |route| route.0);
+        let (method, status) = (asked.method.as_str(), response.status());
+        let took = started.elapsed();
+        app.metrics.answered(method, name, status.as_u16(), took);
+        log_access(&asked, status, took);
+        Answered { response, route }
     }
 
     /// What is left of the client's allowance, where there is a limit. Probes are not counted.
     async fn allowance(&self, asked: &Asking) -> Option<Result<Option<Left>>> {
-        let limit = self
-            .rate_limit
-            .as_ref()
-            .filter(|_| !is_probe(asked.uri.path()))?;
-        Some(limit.take(&self.app, asked.client).await)
+        let limit = self.0.rate_limit.as_ref();
+        let limit = limit.filter(|_| !is_probe(asked.uri.path()))?;
+        Some(limit.take(&self.0.app, asked.client).await)
     }
-}
 
-/// Around everything.
-pub(super) async fn around(State(layers): State<Layers>, request: Request, next: Next) -> Response {
-    let app = &layers.app;
-    let parent = request.headers().get(TRACEPARENT);
-    let parent = parent.and_then(|value| value.to_str().ok());
-    let trace = match is_about_health(request.uri().path()) {
-        true => None,
-        false => app.traces.begin(parent, app.clock.now()),
-    };
-    let Some(trace) = trace else {
-        return timed(&layers, request, next).await;
-    };
-    let (method, path) = (request.method().clone(), shown_path(request.uri().path()));
-    let answer = Box::pin(timed(&layers, request, next));
-    let (response, steps) = db::recorded(answer).await;
-    let route = response.extensions().get::<Route>();
-    let id = response.headers().get(REQUEST_ID);
-    let told = Told {
-        method: method.as_str(),
-        route: route.map(|route| route.0),
-        path,
-        status: response.status().as_u16(),
-        request_id: id.and_then(|id| id.to_str().ok()).unwrap_or_default(),
-    };
-    app.traces.answered(trace, &told, steps);
-    response
-}
-
-async fn timed(layers: &Layers, request: Request, next: Next) -> Response {
-    if !layers.app.config.server_timing {
-        return layered(layers, request, next).await;
-    }
-    let started = Instant::now();
-    let answer = Box::pin(layered(layers, request, next));
-    let (mut response, spent) = db::watched(answer).await;
-    let (all, database) = (started.elapsed(), spent.time);
-    let timing = format!(
-        "total;dur={:.2}, db;dur={:.2};desc=\"{} statements\"",
-        all.as_secs_f64() * 1000.0,
-        database.as_secs_f64() * 1000.0,
-        spent.statements
-    );
-    if let Ok(timing) = HeaderValue::from_str(&timing) {
-        response.headers_mut().insert(SERVER_TIMING, timing);
-    }
-    response
-}
-
-async fn layered(layers: &Layers, mut request: Request, next: Next) -> Response {
-    let app = &layers.app;
-    let started = Instant::now();
-    let _in_flight = app.metrics.in_flight();
-    let id = request_id(request.headers());
-    let asked = Asking::of(&request, app);
-    request.extensions_mut().insert(id);
-
-    let preflight = cors::preflight(request.method(), request.headers());
-    let is_preflight = preflight.is_some();
-    let allowance = layers.allowance(&asked).await;
-    let is_counted = allowance.is_some();
-    let (left, refused) = match allowance {
-        Some(Ok(left)) => (left, None),
-        Some(Err(error)) => (None, Some(error)),
-        None => (None, None),
-    };
-    let refused = refusal(&request, app).or(refused);
-    let mut response = match (refused, preflight) {
-        (Some(error), _) => error.into_response(),
-        (None, Some(answer)) => answer,
-        (None, None) => match layers.place(&asked) {
-            Ok(place) => {
-                request.extensions_mut().insert(place.clone());
-                let response = remembered_or_made(request, next, app, id).await;
-                drop(place);
-                response
-            }
-            Err(error) => error.into_response(),
-        },
-    };
-
-    if let Some(Failed(error)) = response.extensions_mut().remove::<Failed>() {
-        let request_id = id.as_str();
-        app.metrics.failed(error.code());
-        log_failure(&error, request_id);
-        let reader = problem::Reader {
-            request_id,
-            wants_problem_json: asked.wants_problem_json,
-            login_as_400: aliases::resolve(&asked.method, asked.uri.path())
-                .via
-                .login_as_400,
+    /// The answer that was kept; else the handler's, which is kept when it may be.
+    async fn remembered_or_made(
+        &self,
+        mut request: Request,
+        asked: &Asking,
+        peer: SocketAddr,
+    ) -> Answered {
+        let Parts { app, places, .. } = &*self.0;
+        // Those who ask how the service is need no place among the requests in flight.
+        let permit = match is_about_health(asked.uri.path()) {
+            true => None,
+            false => match places.permit() {
+                Ok(permit) => Some(permit),
+                Err(error) => return self.complete(error.into_response(), asked),
+            },
         };
-        problem::write(&mut response, &error, &reader);
+        let key = app.answers.key(&request);
+        if let Some(key) = &key
+            && let Some((response, route)) = app.answers.find(app, key, request.headers()).await
+        {
+            let route = Some(route);
+            return Answered { response, route };
+        }
+        let place = places.place(asked.client, permit);
+        let extensions = request.extensions_mut();
+        extensions.insert(ConnectInfo(peer));
+        extensions.insert(asked.id);
+        extensions.insert(place.clone());
+        let made = async {
+            let response = made(request, &self.0, asked.id).await;
+            let Answered { response, route } = self.complete(response, asked);
+            let response = app.answers.keep(key, response, route).await;
+            Answered { response, route }
+        };
+        Box::pin(made).await
     }
-    if response.status() == StatusCode::METHOD_NOT_ALLOWED
-        || asked.method == Method::OPTIONS && !is_preflight
-    {
-        complete_allow(response.headers_mut(), asked.uri.path());
+
+    /// With all that does not depend on who asks.
+    fn complete(&self, mut response: Response, asked: &Asking) -> Answered {
+        let app = &self.0.app;
+        if let Some(Failed(error)) = response.extensions_mut().remove::<Failed>() {
+            let request_id = asked.id.as_str();
+            app.metrics.failed(error.code());
+            log_failure(&error, request_id);
+            let reader = problem::Reader {
+                request_id,
+                wants_body: asked.method != Method::HEAD,
+                wants_problem_json: asked.wants_problem_json,
+                login_as_400: aliases::resolve(&asked.method, asked.uri.path())
+                    .via
+                    .login_as_400,
+            };
+            problem::write(&mut response, &error, &reader);
+        }
+        if response.status() == StatusCode::METHOD_NOT_ALLOWED
+            || asked.method == Method::OPTIONS && !asked.is_preflight
+        {
+            complete_allow(response.headers_mut(), asked.uri.path());
+        }
+        // The rest of the body could be taken for the next request.
+        if response.status() == StatusCode::REQUEST_TIMEOUT && !asked.is_http2 {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+        }
+        security_headers(response.headers_mut(), app, asked.has_token);
+        let origin = HeaderValue::from_static("Origin");
+        response.headers_mut().append(header::VARY, origin);
+        let route = response.extensions().get::<Route>().copied();
+        Answered { response, route }
     }
-    // The rest of the body could be taken for the next request.
-    if response.status() == StatusCode::REQUEST_TIMEOUT && !asked.is_http2 {
-        let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(header::CONNECTION, close);
-    }
-    let origins = &app.config.cors_allowed_origins;
-    cors::allow(&mut response, asked.origin.as_ref(), origins, is_preflight);
-    security_headers(response.headers_mut(), app, asked.has_token);
-    if let Some(limit) = layers.rate_limit.as_ref().filter(|_| is_counted) {
-        limit.tell(response.headers_mut(), left);
-    }
-    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
-        response.headers_mut().insert(REQUEST_ID, value);
-    }
-    let route = response.extensions().get::<Route>();
-    let route = route.map_or("none", |route| route.0);
-    let (method, status) = (asked.method.as_str(), response.status().as_u16());
-    let took = started.elapsed();
-    app.metrics.answered(method, route, status, took);
-    log_access(&asked, response.status(), started, id.as_str());
-    response
 }
 
 /// What of the request is needed when it is gone.
 struct Asking {
+    id: RequestId,
     method: Method,
     uri: Uri,
     origin: Option<HeaderValue>,
     wants_problem_json: bool,
     has_token: bool,
+    is_preflight: bool,
     is_http2: bool,
-    client: std::net::IpAddr,
+    client: IpAddr,
 }
 
 impl Asking {
-    fn of(request: &Request, app: &App) -> Self {
+    fn of(request: &Request, peer: SocketAddr, app: &App) -> Self {
         let headers = request.headers();
         let accept = headers
             .get_all(header::ACCEPT)
             .iter()
             .filter_map(|value| value.to_str().ok());
-        let peer = request
-            .extensions()
-            .get::<ConnectInfo<std::net::SocketAddr>>();
         Asking {
+            id: request_id(headers),
             method: request.method().clone(),
             uri: request.uri().clone(),
             origin: headers.get(header::ORIGIN).cloned(),
@@ -222,8 +263,9 @@ impl Asking {
                 .into_iter()
                 .any(|value| value.contains("application/problem+json")),
             has_token: headers.contains_key(header::AUTHORIZATION),
+            is_preflight: cors::is_preflight(request.method(), headers),
             is_http2: request.version() == Version::HTTP_2,
-            client: access::client(headers, peer, &app.config).ip,
+            client: access::client_ip(headers, peer, &app.config),
         }
     }
 }
@@ -238,11 +280,11 @@ fn request_id(headers: &HeaderMap) -> RequestId {
 }
 
 fn is_probe(path: &str) -> bool {
-    matches!(&*aliases::tail(path), "/livez/" | "/readyz/" | "/metrics/")
+    matches!(aliases::name(path), "/livez" | "/readyz" | "/metrics")
 }
 
 fn is_about_health(path: &str) -> bool {
-    is_probe(path) || aliases::tail(path) == "/health/"
+    is_probe(path) || aliases::name(path) == "/health"
 }
 
 #[cfg(test)]

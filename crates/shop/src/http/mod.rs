@@ -22,7 +22,6 @@ pub mod schema;
 
 use axum::Router;
 use axum::http::{Method, StatusCode};
-use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tower_http::compression::CompressionLayer;
@@ -30,31 +29,32 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 
 pub use answer::{WithHeader, cached, created, json, json_text, no_content, ok, tagged};
 pub use kept::Answers;
+pub use layers::Front;
 pub use routes::{Op, Routes, Who};
 
 use crate::app::App;
 use crate::error::{Code, Error};
 
 /// The whole shop as one service.
-pub fn router(app: App) -> Router {
+pub fn front(app: App) -> Front {
     let mut features = crate::routes();
     features.push(docs::routes());
     serve(app, features)
 }
 
 /// The shop with other routes, for tests of the ground.
-pub fn serve(app: App, features: Vec<Routes>) -> Router {
-    let mut inner = Router::new();
+pub fn serve(app: App, features: Vec<Routes>) -> Front {
+    let mut router = Router::new();
     for feature in features {
-        inner = inner.merge(feature.router);
+        router = router.merge(feature.router);
     }
     if metrics::is_beside_the_api(&app) {
-        inner = inner.route(metrics::PATH, get(metrics::show));
+        router = router.route(metrics::PATH, get(metrics::show));
     }
     let compressed = SizeAbove::new(1024)
         .and(NotForContentType::IMAGES)
         .and(NotForContentType::SSE);
-    let inner: Router = inner
+    let router: Router = router
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .layer(
@@ -64,10 +64,7 @@ pub fn serve(app: App, features: Vec<Routes>) -> Router {
                 .compress_when(compressed),
         )
         .with_state(app.clone());
-    // Paths are rewritten around the router that looks at them.
-    Router::new()
-        .fallback_service(inner)
-        .layer(from_fn_with_state(layers::Layers::new(app), layers::around))
+    Front::new(app, router)
 }
 
 async fn no_route(request: axum::extract::Request) -> Response {

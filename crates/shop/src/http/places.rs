@@ -50,18 +50,12 @@ impl Places {
         }
     }
 
-    /// A place for a request of this client. 503 when there is none.
-    pub(super) fn take(self: &Arc<Self>, client: IpAddr) -> Result<Place> {
-        let held = self.permit()?;
-        Ok(self.place(client, Some(held)))
-    }
-
-    /// For those who ask how the service is: they need none.
-    pub(super) fn beside(self: &Arc<Self>, client: IpAddr) -> Place {
-        self.place(client, None)
-    }
-
-    fn place(self: &Arc<Self>, client: IpAddr, held: Option<OwnedSemaphorePermit>) -> Place {
+    /// A place for a request of this client, or one beside the others: they need no permit who ask how the service is.
+    pub(super) fn place(
+        self: &Arc<Self>,
+        client: IpAddr,
+        held: Option<OwnedSemaphorePermit>,
+    ) -> Place {
         Place(Arc::new(Inner {
             places: self.clone(),
             client,
@@ -70,7 +64,8 @@ impl Places {
         }))
     }
 
-    fn permit(&self) -> Result<OwnedSemaphorePermit> {
+    /// Leave to answer one more request. 503 when too many are answered.
+    pub(super) fn permit(&self) -> Result<OwnedSemaphorePermit> {
         self.answering.clone().try_acquire_owned().map_err(|_| {
             Code::Overloaded
                 .with("Too many requests are being answered.")

@@ -38,6 +38,8 @@ impl IntoResponse for Error {
 /// What of the request decides how an error is shown.
 pub(super) struct Reader<'a> {
     pub(super) request_id: &'a str,
+    /// `HEAD` does not.
+    pub(super) wants_body: bool,
     pub(super) wants_problem_json: bool,
     /// A document prints a wrong login as 400 with `non_field_errors`; see `aliases.rs`.
     pub(super) login_as_400: bool,
@@ -51,11 +53,9 @@ pub(super) fn write(response: &mut Response, error: &Error, reader: &Reader<'_>)
     } else {
         status_of(error.code())
     };
-    let body = body(error, status.as_u16(), reader.request_id);
-    *response.status_mut() = status;
-    *response.body_mut() = Body::from(body.to_string());
+    let body = body(error, status.as_u16(), reader.request_id).to_string();
     let headers = response.headers_mut();
-    headers.remove(header::CONTENT_LENGTH);
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
     let kind = if reader.wants_problem_json {
         "application/problem+json"
     } else {
@@ -71,6 +71,11 @@ pub(super) fn write(response: &mut Response, error: &Error, reader: &Reader<'_>)
     if let Some(seconds) = error.retry_after_seconds() {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
+    *response.status_mut() = status;
+    *response.body_mut() = match reader.wants_body {
+        true => Body::from(body),
+        false => Body::empty(),
+    };
 }
 
 fn status_of(code: Code) -> StatusCode {
@@ -208,6 +213,7 @@ mod tests {
             let mut response = Response::new(Body::empty());
             let reader = Reader {
                 request_id: "r",
+                wants_body: true,
                 wants_problem_json: true,
                 login_as_400,
             };

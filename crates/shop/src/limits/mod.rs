@@ -145,7 +145,7 @@ impl Limits {
         let Some(shared) = &self.shared else {
             return Ok(Some(left));
         };
-        let of_all = shared.take_request(*pace, network, now).await;
+        let of_all = Box::pin(shared.take_request(*pace, network, now)).await;
         of_all.unwrap_or(Ok(left)).map(Some)
     }
 }

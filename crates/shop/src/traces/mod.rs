@@ -82,6 +82,11 @@ impl Traces {
         })))
     }
 
+    /// Is there anybody to tell?
+    pub fn are_told(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// A trace, if this request is to have one: the caller's, when its `traceparent` says that it is recorded, else one
     /// of our own for the share of requests that is traced.
     pub fn begin(&self, traceparent: Option<&str>, now: Time) -> Option<Trace> {

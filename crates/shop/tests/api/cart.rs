@@ -24,10 +24,10 @@ both! {
             shop.delete("/api/v1/cart/clear/").bearer(&ada).expect(200).await;
         }
         let readers: Vec<_> = (0..8).map(|_| {
-            let router = shop.router.clone();
+            let front = shop.front.clone();
             tokio::spawn(async move {
                 for _ in 0..1250 {
-                    let ask = Ask::new(&router, "GET", "/api/v1/cart/").from(fresh_address());
+                    let ask = Ask::new(&front, "GET", "/api/v1/cart/").from(fresh_address());
                     ask.expect(200).await;
                 }
             })

@@ -438,8 +438,8 @@ async fn a_folder_has_one_owner_and_the_next_takes_over() {
     let other = shop.another_node().await;
     assert_eq!(names(&other, "search=mug").await, ["Mug"]);
     assert!(shop.app.catalog.has_search_copy() && !other.app.catalog.has_search_copy());
-    let TestShop { app, router, .. } = shop;
-    drop((app, router));
+    let TestShop { app, front, .. } = shop;
+    drop((app, front));
     other.clock.advance(LEFT_ALONE);
     assert_eq!(names(&other, "search=mug&page_size=2").await, ["Mug"]);
     assert!(other.app.catalog.has_search_copy());

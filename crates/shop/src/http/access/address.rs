@@ -27,15 +27,9 @@ impl FromRequestParts<App> for Client {
 }
 
 /// Who asks: the address behind trusted proxies, and the program.
-pub fn client(
-    headers: &HeaderMap,
-    peer: Option<&ConnectInfo<SocketAddr>>,
-    config: &Config,
-) -> Client {
-    let peer = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| {
-        peer.0.ip().to_canonical()
-    });
-    let ip = address_behind(headers, peer, config);
+fn client(headers: &HeaderMap, peer: Option<&ConnectInfo<SocketAddr>>, config: &Config) -> Client {
+    let nobody = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
+    let ip = client_ip(headers, peer.map_or(nobody, |peer| peer.0), config);
     let agent = headers
         .get(header::USER_AGENT)
         .map(|value| String::from_utf8_lossy(value.as_bytes()));
@@ -46,6 +40,11 @@ pub fn client(
         .take(400)
         .collect();
     Client { ip, user_agent }
+}
+
+/// The address of whoever asks through this peer.
+pub(in crate::http) fn client_ip(headers: &HeaderMap, peer: SocketAddr, config: &Config) -> IpAddr {
+    address_behind(headers, peer.ip().to_canonical(), config)
 }
 
 /// The address behind trusted proxies: the rightmost hop that is none of them.

@@ -1,34 +1,22 @@
-//! The answer itself: one that was kept, or the handler's.
+//! The answer of the handler.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 
 use axum::extract::Request;
 use axum::http::{Method, StatusCode, Uri};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
+use tower::ServiceExt as _;
 use tracing::Instrument;
 
-use crate::app::App;
+use super::Parts;
 use crate::caller::RequestId;
 use crate::error::{Code, Error};
 use crate::http::aliases::{self, Asked};
 
-/// The answer that was kept; else the handler's, which is kept when it may be.
-pub(super) async fn remembered_or_made(
-    mut request: Request,
-    next: Next,
-    app: &App,
-    id: RequestId,
-) -> Response {
-    let answers = &app.answers;
-    let key = answers.key(&request);
-    if let Some(key) = &key
-        && let Some(response) = answers.find(app, key, request.headers()).await
-    {
-        return response;
-    }
+/// Asks whoever the request is meant for.
+pub(super) async fn made(mut request: Request, parts: &Parts, id: RequestId) -> Response {
     let target = aliases::resolve(request.method(), request.uri().path());
     if target.other_methods_only {
         return match *request.method() {
@@ -40,8 +28,7 @@ pub(super) async fn remembered_or_made(
     // What is logged on the way, such as a slow statement, can be told from others' by it. Above all levels, so that
     // warnings have it whatever LOG_LEVEL says.
     let span = tracing::error_span!("request", request_id = id.as_str());
-    let response = answer(request, next, app).instrument(span).await;
-    answers.keep(key, response).await
+    answer(request, parts).instrument(span).await
 }
 
 /// Points the request at the route that its path means.
@@ -63,10 +50,12 @@ fn redirect(request: &mut Request, target: aliases::Target) {
 }
 
 /// The handler's answer, whatever becomes of it.
-async fn answer(request: Request, next: Next, app: &App) -> Response {
-    let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
-    match tokio::time::timeout(app.config.request_timeout, answer).await {
-        Ok(Ok(response)) => response,
+async fn answer(request: Request, parts: &Parts) -> Response {
+    let answer = parts.router.clone().oneshot(request);
+    let answer = AssertUnwindSafe(answer).catch_unwind();
+    match tokio::time::timeout(parts.app.config.request_timeout, answer).await {
+        Ok(Ok(Ok(response))) => response,
+        Ok(Ok(Err(never))) => match never {},
         Ok(Err(panic)) => {
             Error::internal(format!("panic: {}", panic_text(&*panic))).into_response()
         }

@@ -1,6 +1,6 @@
 //! What is logged of a request and its answer. Nothing of it is a secret.
 
-use std::time::Instant;
+use std::time::Duration;
 
 use axum::http::StatusCode;
 
@@ -19,14 +19,14 @@ pub(super) fn log_failure(error: &Error, request_id: &str) {
     }
 }
 
-pub(super) fn log_access(asked: &Asking, status: StatusCode, started: Instant, request_id: &str) {
+pub(super) fn log_access(asked: &Asking, status: StatusCode, took: Duration) {
     if !tracing::enabled!(target: "access", tracing::Level::INFO) {
         return;
     }
     let (method, status) = (asked.method.as_str(), status.as_u16());
     let path = shown_path(asked.uri.path());
-    let ms = started.elapsed().as_secs_f64() * 1000.0;
-    let client = asked.client;
+    let ms = took.as_secs_f64() * 1000.0;
+    let (request_id, client) = (asked.id.as_str(), asked.client);
     tracing::info!(target: "access", request_id, method, path, status, ms, %client, "{method} {path} {status} in {ms:.1} ms");
 }
 

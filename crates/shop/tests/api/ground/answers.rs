@@ -95,7 +95,7 @@ async fn beyond_the_requests_in_flight_is_503_at_once() {
     let settings = [("REQUEST_TIMEOUT", "1s"), ("MAX_REQUESTS_IN_FLIGHT", "1")];
     let mut shop = TestShop::with(Engine::Sqlite, &settings).await;
     let features = vec![routes(), shop::health::routes()];
-    shop.router = shop::http::serve(shop.app.clone(), features);
+    shop.front = shop::http::serve(shop.app.clone(), features);
     let others = async {
         let refused = shop.get("/api/v1/things/7/").expect(503).await;
         assert_eq!(

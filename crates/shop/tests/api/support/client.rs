@@ -2,12 +2,10 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
-use tower::ServiceExt;
+use shop::http::Front;
 
 use super::document;
 use super::shop::TestShop;
@@ -16,7 +14,7 @@ use super::watch_log::secrets_in;
 /// A request in the making: `shop.post("/api/v1/cart/items/").json(json!({…})).send().await`.
 #[must_use]
 pub struct Ask {
-    router: Router,
+    front: Front,
     method: Method,
     path: String,
     headers: Vec<(String, String)>,
@@ -25,9 +23,9 @@ pub struct Ask {
 }
 
 impl Ask {
-    pub fn new(router: &Router, method: &str, path: &str) -> Self {
+    pub fn new(front: &Front, method: &str, path: &str) -> Self {
         Ask {
-            router: router.clone(),
+            front: front.clone(),
             method: method.parse().unwrap(),
             path: path.to_owned(),
             headers: vec![("host".into(), "localhost".into())],
@@ -38,7 +36,7 @@ impl Ask {
 
     /// Another process of the shop is asked.
     pub fn at(mut self, node: &TestShop) -> Self {
-        self.router = node.router.clone();
+        self.front = node.front.clone();
         self
     }
 
@@ -84,16 +82,14 @@ impl Ask {
 
     /// Sends it; the answer must be one that the API document declares.
     pub async fn send(self) -> Answer {
-        let peer = ConnectInfo(self.peer);
         let mut request = Request::builder()
-            .extension(peer)
             .method(self.method.clone())
             .uri(&self.path);
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
         let request = request.body(self.body).expect("a request");
-        let response = self.router.oneshot(request).await.unwrap();
+        let response = self.front.answer(request, self.peer).await;
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX)
             .await

@@ -1,11 +1,10 @@
 //! A whole shop for one test: its own database, a clock that stands still, and all layers.
 
-use axum::Router;
 use db::{Db, Engine};
 use shop::app::App;
 use shop::clock::Clock;
 use shop::config::{Config, Sources};
-use shop::http::Routes;
+use shop::http::{Front, Routes};
 
 use super::client::Ask;
 use super::databases::{self, Scratch};
@@ -20,7 +19,7 @@ pub const SECRET_KEY: &str = "a-secret-for-tests-of-at-least-32-bytes";
 pub struct TestShop {
     pub app: App,
     pub clock: Clock,
-    pub router: Router,
+    pub front: Front,
     _watch: Watch,
     // Dropped last: the app holds connections.
     scratch: Vec<Scratch>,
@@ -90,13 +89,13 @@ impl TestShop {
     /// Closes the shop as a crash does, with whatever was on its way, and opens it on the same database.
     pub async fn reopen(&mut self) {
         let next = self.another_node().await;
-        (self.app, self.router) = (next.app, next.router);
+        (self.app, self.front) = (next.app, next.front);
     }
 
     fn of(app: App, scratch: Vec<Scratch>) -> Self {
         TestShop {
             clock: app.clock.clone(),
-            router: shop::http::router(app.clone()),
+            front: shop::http::front(app.clone()),
             app,
             _watch: Watch::start(),
             scratch,
@@ -106,33 +105,33 @@ impl TestShop {
     /// The same shop with other routes, for tests of the ground.
     pub fn serving(self, routes: Routes) -> Self {
         TestShop {
-            router: shop::http::serve(self.app.clone(), vec![routes]),
+            front: shop::http::serve(self.app.clone(), vec![routes]),
             ..self
         }
     }
 
     pub fn get(&self, path: &str) -> Ask {
-        Ask::new(&self.router, "GET", path)
+        Ask::new(&self.front, "GET", path)
     }
 
     pub fn post(&self, path: &str) -> Ask {
-        Ask::new(&self.router, "POST", path)
+        Ask::new(&self.front, "POST", path)
     }
 
     pub fn put(&self, path: &str) -> Ask {
-        Ask::new(&self.router, "PUT", path)
+        Ask::new(&self.front, "PUT", path)
     }
 
     pub fn patch(&self, path: &str) -> Ask {
-        Ask::new(&self.router, "PATCH", path)
+        Ask::new(&self.front, "PATCH", path)
     }
 
     pub fn delete(&self, path: &str) -> Ask {
-        Ask::new(&self.router, "DELETE", path)
+        Ask::new(&self.front, "DELETE", path)
     }
 
     pub fn ask(&self, method: &str, path: &str) -> Ask {
-        Ask::new(&self.router, method, path)
+        Ask::new(&self.front, method, path)
     }
 }
 
