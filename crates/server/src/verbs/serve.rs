@@ -54,6 +54,7 @@ pub(super) async fn run(mut config: Config, json: bool) -> anyhow::Result<ExitCo
         tokio::spawn(Listener::new(socket, answer, &app).serve(stop.clone()))
     });
     let background = tokio::spawn(shop::jobs(&app).run(stopped(stop.clone())));
+    tokio::spawn(shop::catalog::prepare_search(app.clone()));
     print_banner(&app, json).await?;
     let patience = app.config.shutdown_timeout;
     let end = tokio::spawn(end_of(stop.clone(), patience));

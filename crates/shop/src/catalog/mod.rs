@@ -53,6 +53,13 @@ pub fn routes() -> Vec<Routes> {
     ]
 }
 
+/// Opens what searches need, so that the first one does not wait for it. Who cannot is told by the first search.
+pub async fn prepare_search(app: App) {
+    if memory::current(&app).await.is_ok() {
+        search_copy::in_step(&app).await;
+    }
+}
+
 pub fn statements() -> Vec<&'static str> {
     [
         store::STATEMENTS,
